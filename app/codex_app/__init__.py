@@ -1,0 +1,3 @@
+"""The web workbench: the page at localhost."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Drives kernels: threads and turns from Python."""
+
+__all__: list[str] = []

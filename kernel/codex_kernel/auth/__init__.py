@@ -1,0 +1,3 @@
+"""Credentials: API keys, auth.json, login."""
+
+__all__: list[str] = []

@@ -1,0 +1,180 @@
+"""The resolved settings of one thread: what every part of the agent reads and none changes.
+
+Source: spec/config.md section 4; newer keys follow spec/modern-features.md. Loading is `load.py`'s business.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary, Verbosity
+
+
+class WireApi(enum.StrEnum):
+    """How a provider is spoken to."""
+
+    RESPONSES = "responses"
+    CHAT = "chat"
+
+
+class ModelProvider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and how a model is reached. Source: spec/model-api.md section 7."""
+
+    name: str
+    base_url: str | None = None
+    """None stands for OpenAI's own address, which depends on the kind of login."""
+    env_key: str | None = None
+    """Environment variable that holds the API key."""
+    env_key_instructions: str | None = None
+    wire_api: WireApi = WireApi.CHAT
+    query_params: dict[str, str] = {}
+    http_headers: dict[str, str] = {}
+    env_http_headers: dict[str, str] = {}
+    """Header name to environment variable; left out when unset or blank."""
+    request_max_retries: int = 4
+    stream_max_retries: int = 5
+    stream_idle_timeout_ms: int = 300_000
+    requires_openai_auth: bool = False
+    ca_certificate: str | None = None
+    """PEM file trusted for this provider besides the system's."""
+
+
+class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which variables commands see. Source: spec/tools.md section 5."""
+
+    inherit: Literal["all", "core", "none"] = "all"
+    ignore_default_excludes: bool = False
+    exclude: tuple[str, ...] = ()
+    set: dict[str, str] = {}
+    include_only: tuple[str, ...] = ()
+    experimental_use_profile: bool = False
+
+
+class CommandLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one command's process tree may use; None means no limit of ours."""
+
+    max_processes: int | None = 4096
+    max_file_bytes: int | None = 64 * 1024**3
+    max_memory_bytes: int | None = None
+    """None: three quarters of the machine's memory."""
+    min_free_disk_bytes: int | None = 512 * 1024**2
+    """The tree is ended when a writable file system has less left than this."""
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the sandbox does beyond the policy's name."""
+
+    git_writes: bool = False
+    """Commands may commit: objects, refs, index and logs are writable; hooks, config, info, modules never."""
+    deny_read: tuple[str, ...] = ()
+    """Glob patterns below the thread's directory, or absolute paths, that neither commands nor tools may read."""
+    limits: CommandLimits = CommandLimits()
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One configured MCP server: `command` for stdio, `url` for streamable HTTP."""
+
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    cwd: str | None = None
+    url: str | None = None
+    bearer_token_env_var: str | None = None
+    http_headers: dict[str, str] = {}
+    env_http_headers: dict[str, str] = {}
+    enabled: bool = True
+    required: bool = False
+    startup_timeout_sec: float = 10.0
+    tool_timeout_sec: float = 300.0
+    enabled_tools: tuple[str, ...] | None = None
+    disabled_tools: tuple[str, ...] = ()
+    default_tools_approval_mode: str | None = None
+    tools: dict[str, dict[str, Any]] = {}
+    supports_parallel_tool_calls: bool = False
+
+
+class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which optional tools are offered."""
+
+    web_search: Literal["disabled", "cached", "live"] = "disabled"
+    view_image: bool = True
+    update_plan: bool = True
+    apply_patch: Literal["auto", "freeform", "function", "none"] = "auto"
+    """auto: freeform where the provider speaks Responses, else a function."""
+    shell: Literal["auto", "exec_command", "shell", "local_shell"] = "auto"
+
+
+class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The message history shared by all threads."""
+
+    persistence: Literal["save-all", "none"] = "save-all"
+    max_bytes: int | None = None
+
+
+class TrustLevel(enum.StrEnum):
+    """What the user said about the directory."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+    UNKNOWN = "unknown"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of one thread, resolved. `msgspec.structs.replace` makes a changed copy."""
+
+    codex_home: Path
+    cwd: Path
+    """Absolute, symlinks resolved."""
+    project_root: Path | None = None
+    """Nearest ancestor of `cwd` (or itself) with a project root marker; None outside a project."""
+    trust: TrustLevel = TrustLevel.UNKNOWN
+    model: str
+    model_provider: str
+    """The provider's id, the config key."""
+    provider: ModelProvider
+    providers: dict[str, ModelProvider] = {}
+    profile: str | None = None
+    model_context_window: int | None = None
+    """Tokens; None: the model catalogue's."""
+    model_max_output_tokens: int | None = None
+    model_auto_compact_token_limit: int | None = None
+    """Tokens in context at which the history is compacted; None: 90 % of the window."""
+    model_reasoning_effort: Effort | None = None
+    """None: the catalogue's default for the model."""
+    model_reasoning_summary: Summary = Summary.AUTO
+    model_verbosity: Verbosity | None = None
+    model_supports_reasoning_summaries: bool = False
+    approval_policy: ApprovalPolicy = ApprovalPolicy.ON_REQUEST
+    sandbox_policy: SandboxPolicy
+    sandbox: SandboxSettings = SandboxSettings()
+    shell_environment_policy: ShellEnvironmentPolicy = ShellEnvironmentPolicy()
+    disable_response_storage: bool = True
+    notify: tuple[str, ...] = ()
+    base_instructions: str | None = None
+    """Replaces the built-in base prompt."""
+    developer_instructions: str | None = None
+    compact_prompt: str | None = None
+    review_model: str | None = None
+    project_doc_max_bytes: int = 32 * 1024
+    project_doc_fallback_filenames: tuple[str, ...] = ()
+    project_root_markers: tuple[str, ...] = (".git",)
+    mcp_servers: dict[str, McpServer] = {}
+    history: HistorySettings = HistorySettings()
+    tools: ToolSettings = ToolSettings()
+    file_opener: Literal["vscode", "vscode-insiders", "windsurf", "cursor", "none"] = "vscode"
+    hide_agent_reasoning: bool = False
+    show_raw_agent_reasoning: bool = False
+    chatgpt_base_url: str = "https://chatgpt.com/backend-api/"
+    preferred_auth_method: Literal["chatgpt", "apikey"] = "chatgpt"
+    forced_login_method: Literal["chatgpt", "api"] | None = None
+    originator: str | None = None
+    """Sent as the `originator` header; None: the front end's own name."""
+    ephemeral: bool = False
+    """No rollout is written."""
+    features: dict[str, bool] = {}
+    warnings: tuple[str, ...] = ()
+    """One sentence each: unknown keys, settings of an untrusted project that were left out, and the like."""

@@ -1,0 +1,3 @@
+"""The agent core: threads, turns, history, approvals."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Front end: one prompt, no questions."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Front end: the agent as a Jupyter kernel."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Other servers' tools, over the Model Context Protocol."""
+
+__all__: list[str] = []

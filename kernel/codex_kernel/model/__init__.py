@@ -1,0 +1,3 @@
+"""Model clients: Responses, Chat Completions, and the scripted model."""
+
+__all__: list[str] = []

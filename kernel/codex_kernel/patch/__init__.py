@@ -1,0 +1,3 @@
+"""The patch format: parse, match, apply."""
+
+__all__: list[str] = []

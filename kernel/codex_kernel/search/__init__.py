@@ -1,0 +1,3 @@
+"""Fuzzy search over the files of a project."""
+
+__all__: list[str] = []

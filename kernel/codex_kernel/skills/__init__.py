@@ -1,0 +1,3 @@
+"""Skills and custom prompts."""
+
+__all__: list[str] = []

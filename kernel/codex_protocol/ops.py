@@ -1,0 +1,201 @@
+"""What a front end asks of a thread. Strict: an unknown field or kind is refused with one sentence.
+
+Source: spec/agent-loop.md section 1.1; newer ops follow spec/modern-features.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from codex_protocol.errors import UsageError
+from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
+
+
+class TextInput(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
+    """Text the user typed."""
+
+    text: str
+
+
+class ImageInput(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True):
+    """An image that is a `data:` URL already."""
+
+    image_url: str
+
+
+class LocalImageInput(msgspec.Struct, frozen=True, tag="local_image", forbid_unknown_fields=True):
+    """An image file, absolute or relative to the thread's directory."""
+
+    path: str
+
+
+UserInputItem = TextInput | ImageInput | LocalImageInput
+
+
+class _Op(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
+    pass
+
+
+class Interrupt(_Op, tag="interrupt", frozen=True, kw_only=True):
+    """Abort the running turn; nothing happens when none runs."""
+
+
+class UserInput(_Op, tag="user_input", frozen=True, kw_only=True):
+    """Start a turn with the thread's settings, or steer the running one."""
+
+    items: tuple[UserInputItem, ...]
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema of this turn's last answer."""
+    client_id: str | None = None
+    """The sender's id of this input: one seen before is not taken twice."""
+
+
+class UserTurn(_Op, tag="user_turn", frozen=True, kw_only=True):
+    """Start a turn with settings of its own; while a turn runs only `items` count."""
+
+    items: tuple[UserInputItem, ...]
+    cwd: str
+    approval_policy: ApprovalPolicy
+    sandbox_policy: SandboxPolicy
+    model: str
+    effort: Effort | None = None
+    summary: Summary = Summary.AUTO
+    output_schema: dict[str, Any] | None = None
+    client_id: str | None = None
+
+
+class OverrideTurnContext(_Op, tag="override_turn_context", frozen=True, kw_only=True):
+    """Change the thread's settings for later turns; what is None stays."""
+
+    cwd: str | None = None
+    approval_policy: ApprovalPolicy | None = None
+    sandbox_policy: SandboxPolicy | None = None
+    model: str | None = None
+    effort: Effort | None = None
+    summary: Summary | None = None
+
+
+class ExecApproval(_Op, tag="exec_approval", frozen=True, kw_only=True):
+    """The answer to an `exec_approval_request`; the first one counts."""
+
+    id: str
+    """The request's `approval_id`."""
+    decision: ReviewDecision
+    by: str | None = None
+    """Who answered, for the record: `page`, `notebook`, `console`, …"""
+
+
+class PatchApproval(_Op, tag="patch_approval", frozen=True, kw_only=True):
+    """The answer to an `apply_patch_approval_request`; the first one counts."""
+
+    id: str
+    decision: ReviewDecision
+    by: str | None = None
+
+
+class RunUserShellCommand(_Op, tag="run_user_shell_command", frozen=True, kw_only=True):
+    """Run the user's own command in the sandbox and put it and its output into the history."""
+
+    command: str
+
+
+class AddToHistory(_Op, tag="add_to_history", frozen=True, kw_only=True):
+    """Append to the message history shared by all threads."""
+
+    text: str
+
+
+class GetHistoryEntryRequest(_Op, tag="get_history_entry_request", frozen=True, kw_only=True):
+    """Ask for one entry of the message history."""
+
+    offset: int
+    log_id: int
+
+
+class GetHistory(_Op, tag="get_history", frozen=True, kw_only=True):
+    """Ask for the thread's items."""
+
+
+class ListMcpTools(_Op, tag="list_mcp_tools", frozen=True, kw_only=True):
+    """Ask for the tools of the configured MCP servers."""
+
+
+class ListCustomPrompts(_Op, tag="list_custom_prompts", frozen=True, kw_only=True):
+    """Ask for the user's custom prompts."""
+
+
+class Compact(_Op, tag="compact", frozen=True, kw_only=True):
+    """Replace the history by a summary of it."""
+
+
+class Review(_Op, tag="review", frozen=True, kw_only=True):
+    """Run a reviewer turn over a change.
+
+    Exactly one target: `prompt` alone, the uncommitted change, a base branch or a commit.
+    """
+
+    prompt: str | None = None
+    uncommitted: bool = False
+    base: str | None = None
+    commit: str | None = None
+    title: str | None = None
+
+
+class SetThreadName(_Op, tag="set_thread_name", frozen=True, kw_only=True):
+    """Name the thread."""
+
+    name: str
+
+
+class Shutdown(_Op, tag="shutdown", frozen=True, kw_only=True):
+    """Flush the rollout, report `shutdown_complete`, and end the thread's loop."""
+
+
+Op = (
+    Interrupt
+    | UserInput
+    | UserTurn
+    | OverrideTurnContext
+    | ExecApproval
+    | PatchApproval
+    | RunUserShellCommand
+    | AddToHistory
+    | GetHistoryEntryRequest
+    | GetHistory
+    | ListMcpTools
+    | ListCustomPrompts
+    | Compact
+    | Review
+    | SetThreadName
+    | Shutdown
+)
+
+
+class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An op with the id its events will carry."""
+
+    id: str
+    op: Op
+
+
+_decoder = msgspec.json.Decoder(Submission)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_submission(line: bytes | str) -> Submission:
+    """The submission on one JSON line.
+
+    Raises:
+        UsageError: Not JSON, an unknown op, or unknown, missing or mistyped fields; says which.
+    """
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not a valid submission: {error}") from error
+
+
+def encode_submission(submission: Submission) -> bytes:
+    """One JSON line without its line end, UTF-8."""
+    return _encoder.encode(submission)

@@ -126,7 +126,10 @@ ResponseEvent = (
 
 
 class ModelClient(Protocol):
-    """Speaks to one provider. Retries a request that got no answer; a stream that breaks off is the caller's to retry."""
+    """Speaks to one provider.
+
+    A request that got no answer is retried here; a stream that breaks off is the caller's to ask for again.
+    """
 
     stream_max_retries: int
     """How often the caller may ask again after a broken stream."""

@@ -266,7 +266,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve a script until stdin closes or a signal comes."""
     parser = argparse.ArgumentParser(prog="tests.support.model_server", description="Serve a script of model answers.")
     parser.add_argument("script", type=Path, help="JSON list of replies")
-    parser.add_argument("--port-file", type=Path, required=True, help="the base URL is written here when it serves")
+    parser.add_argument(
+        "--port-file", type=Path, required=True, help="the base URL is written here, and to stdout, when it serves"
+    )
     parser.add_argument("--log", type=Path, help="one JSON line per answered model request")
     args = parser.parse_args(argv)
     with contextlib.ExitStack() as stack:
@@ -279,6 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         written = args.port_file.with_suffix(".new")
         written.write_text(server.url, encoding="utf-8")
         written.replace(args.port_file)
+        print(server.url, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             sys.stdin.read()
     return 0

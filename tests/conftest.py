@@ -1,0 +1,57 @@
+"""What holds for every test: its own home, no credentials or proxies from outside, nothing left out silently."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+FOREIGN = ("OPENAI_", "CODEX_", "AZURE_OPENAI_", "OLLAMA_", "LMSTUDIO_", "XDG_", "GIT_", "PYTEST_ADDOPTS", "RUST_LOG")
+PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the whole run a home, so that no test can read or write the developer's own."""
+    home = Path(tempfile.mkdtemp(prefix="codex-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) or name.lower() in PROXIES:
+            del os.environ[name]
+    (home / ".codex").mkdir()
+    os.environ |= {
+        "HOME": str(home),
+        "CODEX_HOME": str(home / ".codex"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "A. Tester",
+        "GIT_AUTHOR_EMAIL": "tester@example.org",
+        "GIT_COMMITTER_NAME": "A. Tester",
+        "GIT_COMMITTER_EMAIL": "tester@example.org",
+    }
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A case that needs root is not run for an ordinary user; where `CI=true` that is a failure."""
+    if item.get_closest_marker("needs_root") and not _is_root():
+        if os.environ.get("CI") == "true":
+            pytest.fail("needs root, and CI=true: run the tests as root there", pytrace=False)
+        pytest.skip("needs root")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was not run, one line each, with its reason."""
+    skipped: list[pytest.TestReport] = terminalreporter.getreports("skipped")
+    if not skipped:
+        return
+    terminalreporter.section(f"NOT RUN: {len(skipped)}")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        terminalreporter.write_line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")

@@ -72,6 +72,16 @@ class Created(msgspec.Struct, frozen=True):
     """The provider accepted the request."""
 
 
+class Retrying(msgspec.Struct, frozen=True):
+    """The request got no answer and is made again after `delay_s`; only before anything else of the response."""
+
+    message: str
+    """What went wrong, in one sentence."""
+    attempt: int
+    max_attempts: int
+    delay_s: float
+
+
 class ItemDone(msgspec.Struct, frozen=True):
     """An output item is complete."""
 
@@ -114,7 +124,8 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 ResponseEvent = (
-    Created
+    Retrying
+    | Created
     | ItemDone
     | TextDelta
     | ReasoningDelta

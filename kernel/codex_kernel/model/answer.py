@@ -1,0 +1,109 @@
+"""What an answer's items must satisfy before the agent acts on them: no call twice, no call id used before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from codex_protocol.errors import ModelError, StreamClosed
+from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall
+
+
+class AcceptedItems:
+    """The items of one answer as they complete, checked against each other and against the history."""
+
+    def __init__(self, history: Sequence[Item]) -> None:
+        self._history = history
+        self._before: set[str] | None = None
+        self._by_key: dict[str, Item] = {}
+        self.count = 0
+
+    def accept(self, item: Item) -> Item | None:
+        """The item to act on, with a new call id where the provider used one of an earlier answer again.
+
+        None when the same item came before.
+
+        Raises:
+            StreamClosed: Two different items claim to be the same.
+        """
+        key = _key(item)
+        if key is not None:
+            known = self._by_key.get(key)
+            if known == item:
+                return None
+            if known is not None:
+                raise StreamClosed(f"The provider sent two different items with the id {key.partition(':')[2]}.")
+            self._by_key[key] = item
+        self.count += 1
+        if isinstance(item, FunctionCall | CustomToolCall):
+            return self._with_new_call_id(item)
+        return item
+
+    def _with_new_call_id(self, item: FunctionCall | CustomToolCall) -> Item:
+        if self._before is None:
+            self._before = {
+                old.call_id
+                for old in self._history
+                if isinstance(old, FunctionCall | CustomToolCall | LocalShellCall) and old.call_id
+            }
+        if item.call_id and item.call_id not in self._before:
+            return item
+        import secrets
+
+        return msgspec.structs.replace(item, call_id=f"call_{secrets.token_hex(12)}")
+
+
+def _key(item: Item) -> str | None:
+    if isinstance(item, FunctionCall | CustomToolCall | LocalShellCall) and item.call_id:
+        return f"call:{item.call_id}"
+    item_id = getattr(item, "id", None)
+    return f"item:{item_id}" if item_id else None
+
+
+def garbled(data: bytes) -> StreamClosed:
+    """The error for an event that cannot be read."""
+    shown = data[:80].decode("utf-8", "replace")
+    return StreamClosed(f"The provider's stream is garbled, at: {shown!r}.")
+
+
+def decode_leniently(data: bytes) -> object:
+    """The JSON value in `data`, half characters replaced: some providers cut text inside a surrogate pair.
+
+    Raises:
+        StreamClosed: It is no JSON.
+    """
+    import json
+
+    try:
+        return _mended(json.loads(data.decode("utf-8", "replace")))
+    except (ValueError, RecursionError):
+        raise garbled(data) from None
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mended(entry) for entry in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: _mended(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def count(fields: Any, key: str) -> int:
+    """A count in a JSON object, 0 when it is missing or no count."""
+    value = cast("dict[str, Any]", fields).get(key) if isinstance(fields, dict) else None
+    return int(value) if isinstance(value, int | float) and 0 <= value < 2**53 else 0
+
+
+def cut_short(reason: str) -> ModelError:
+    """The error for an answer that the provider ended early."""
+    match reason:
+        case "max_output_tokens" | "length":
+            return ModelError(f"The model's answer was cut off at its output limit ({reason}).")
+        case "content_filter":
+            return ModelError("The provider's content filter stopped the model's answer (content_filter).")
+        case _:
+            return ModelError(f"The provider ended the model's answer early ({reason or 'no reason given'}).")

@@ -1,0 +1,93 @@
+"""The results as Markdown: medians, ratios, targets, and under which conditions they were measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from tests.bench.contestants import Contestant
+from tests.bench.scenarios import Scenario
+
+Figures = Mapping[str, Sequence[Mapping[str, float]]]
+"""Per contestant, the figures of each round."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one scenario gave."""
+
+    scenario: Scenario
+    figures: Figures
+    failures: Mapping[str, str]
+    load: tuple[float, float]
+    """One-minute load average before and after."""
+
+
+def number(value: float) -> str:
+    """Three significant digits, no exponent."""
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def section(outcome: Outcome, names: Sequence[str]) -> str:
+    """One scenario: its rows, one column a contestant, then our ratio to each of the others."""
+    scenario = outcome.scenario
+    others = [name for name in names if name != "ours"] if "ours" in names else []
+    head = ["", *names, *(f"ours / {name}" for name in others), "target"]
+    rows = [_row(row, scenario, outcome.figures, names, others) for row in _row_names(outcome.figures)]
+    rounds = ", ".join(f"{name} n={len(outcome.figures.get(name, ()))}" for name in names)
+    lines = [f"## {scenario.title}", "", _line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
+    lines += [f"- **{name} failed**: {reason}" for name, reason in outcome.failures.items()]
+    lines.append(f"`{scenario.name}`: {rounds}; load {outcome.load[0]:.2f} before, {outcome.load[1]:.2f} after")
+    return "\n".join(lines)
+
+
+def _row_names(figures: Figures) -> list[str]:
+    return list(dict.fromkeys(row for rounds in figures.values() for figure in rounds for row in figure))
+
+
+def _row(row: str, scenario: Scenario, figures: Figures, names: Sequence[str], others: Sequence[str]) -> list[str]:
+    medians = {
+        name: median(figure[row] for figure in rounds)
+        for name, rounds in figures.items()
+        if rounds and row in rounds[0]
+    }
+    cells = [row, *(number(medians[name]) if name in medians else "-" for name in names)]
+    ratios = {name: medians["ours"] / medians[name] for name in others if "ours" in medians and medians.get(name)}
+    cells += [f"{ratios[name]:.2f}" if name in ratios else "-" for name in others]
+    return [*cells, _verdict(scenario.targets.get(row), ratios.get("0.169"))]
+
+
+def _verdict(target: float | None, ratio: float | None) -> str:
+    if target is None:
+        return ""
+    if ratio is None:
+        return f"<= {target}"
+    return f"<= {target}: {'met' if ratio <= target else '**missed**'}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def write(path: Path, contestants: Sequence[Contestant], outcomes: Sequence[Outcome], *, quick: bool) -> None:
+    """The whole file."""
+    versions = [f"- **{contestant.name}**: version {contestant.version}" for contestant in contestants]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    python, system = f"Python {platform.python_version()}", f"{platform.system()} {platform.release()}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB"
+    parts = [
+        "# Results",
+        "Medians of interleaved runs against one scripted model server; [how, and what the rows mean](README.md).\n"
+        "Ratios are ours divided by theirs: below 1 we are better. A target is an upper bound of the ratio to 0.169.",
+        *(["**A quick run: small scripts, few rounds; not for comparisons.**"] if quick else []),
+        "\n".join([*versions, f"- {python}, {system}, {machine}; {time.strftime('%Y-%m-%d')}"]),
+        *(section(outcome, [contestant.name for contestant in contestants]) for outcome in outcomes),
+    ]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")

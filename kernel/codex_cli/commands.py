@@ -1,0 +1,273 @@
+"""The table of every command and option: what the parser takes, help prints and shells complete."""
+
+from __future__ import annotations
+
+from codex_cli.options import Command, Option
+
+SHELLS = ("bash", "zsh", "fish")
+SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
+APPROVAL_POLICIES = ("untrusted", "on-failure", "on-request", "never")
+
+CONFIG = Option(
+    "-c",
+    "--config",
+    metavar="KEY=VALUE",
+    repeat=True,
+    help="Set a config key for this run, as TOML: -c model='\"o3\"' or -c tools.web_search=live",
+)
+_MODEL = Option("-m", "--model", metavar="MODEL", help="Model to ask")
+_PROFILE = Option("-p", "--profile", metavar="NAME", help="Profile of config.toml to use")
+_SANDBOX = Option("-s", "--sandbox", metavar="MODE", choices=SANDBOX_MODES, help="What commands of the model may touch")
+_DIRECTORY = Option("-C", "--cd", metavar="DIR", completes="dir", help="Work in this directory")
+_ADD_DIR = Option(
+    "--add-dir", metavar="DIR", repeat=True, completes="dir", help="A further directory that may be written"
+)
+_IMAGE = Option(
+    "-i",
+    "--image",
+    metavar="FILE",
+    repeat=True,
+    completes="file",
+    help="Attach an image; one file, or several with commas between them",
+)
+_OSS = Option("--oss", help="Ask a model on this machine (Ollama or LM Studio)")
+_SEARCH = Option("--search", help="Let the model search the web")
+_FULL_AUTO = Option("--full-auto", help="Write in the workspace without asking (-s workspace-write)")
+_BYPASS = Option(
+    "--dangerously-bypass-approvals-and-sandbox",
+    aliases=("--yolo",),
+    help="No sandbox and no questions; only where the machine itself is disposable",
+)
+_APPROVAL = Option(
+    "-a",
+    "--ask-for-approval",
+    metavar="POLICY",
+    choices=APPROVAL_POLICIES,
+    help="When to ask before a command runs",
+)
+_TRUST = Option("--trust", help="Remember this project as trusted: its config, hooks and rules then count")
+_STRICT = Option("--strict-config", help="Refuse config keys that are not known, instead of a warning")
+_DEMO = Option("--demo", help="Use the built-in demo model: works offline, without a key")
+
+_EXEC_OPTIONS = (
+    CONFIG,
+    _MODEL,
+    _PROFILE,
+    _SANDBOX,
+    _DIRECTORY,
+    _ADD_DIR,
+    _IMAGE,
+    Option("--json", aliases=("--experimental-json",), help="Print events as JSON lines on stdout"),
+    Option(
+        "-o",
+        "--output-last-message",
+        metavar="FILE",
+        completes="file",
+        help="Also write the last answer to this file",
+    ),
+    Option(
+        "--output-schema", metavar="FILE", completes="file", help="JSON Schema file that the last answer has to follow"
+    ),
+    Option("--color", metavar="WHEN", choices=("auto", "always", "never"), help="Colour the text for people"),
+    Option("--ephemeral", help="Keep no record of the thread"),
+    Option("--skip-git-repo-check", help="Run outside a git repository and outside trusted directories"),
+    _FULL_AUTO,
+    _BYPASS,
+    _TRUST,
+    _STRICT,
+    _OSS,
+    _SEARCH,
+    _DEMO,
+    # Taken because scripts and the official SDKs send them; `exec` never asks, and keeps no source of a thread.
+    Option("-a", "--ask-for-approval", metavar="POLICY", choices=APPROVAL_POLICIES, help=""),
+    Option("--thread-source", metavar="SOURCE", help=""),
+)
+
+_LAST = Option("--last", help="The newest thread of this directory")
+_ALL = Option("--all", help="With --last: of any directory")
+
+_REVIEW_OPTIONS = (
+    Option("--uncommitted", help="Review what is not committed yet"),
+    Option("--base", metavar="BRANCH", help="Review what this branch lacks"),
+    Option("--commit", metavar="SHA", help="Review one commit"),
+    Option("--title", metavar="TITLE", help="What the commit is about, for the reviewer"),
+)
+_REVIEW_DETAILS = (
+    "Give one of --uncommitted, --base, --commit, or a prompt that says what to review ('-' reads it from stdin)."
+)
+
+_EXEC = Command(
+    "exec",
+    "Run one prompt without questions and print the answer",
+    aliases=("e",),
+    options=_EXEC_OPTIONS,
+    arguments=("[PROMPT]",),
+    subcommands=(
+        Command(
+            "resume",
+            "Go on with an earlier thread",
+            options=(_LAST, _ALL),
+            arguments=("[ID|NAME]", "[PROMPT]"),
+            inherits=True,
+            details="With --last, the first word is the prompt.",
+        ),
+        Command(
+            "fork",
+            "Go on from an earlier thread's end in a new thread",
+            options=(_LAST, _ALL),
+            arguments=("[ID|NAME]", "[PROMPT]"),
+            inherits=True,
+            details="With --last, the first word is the prompt.",
+        ),
+        Command(
+            "review",
+            "Have a change reviewed",
+            options=_REVIEW_OPTIONS,
+            arguments=("[PROMPT]",),
+            inherits=True,
+            details=_REVIEW_DETAILS,
+        ),
+    ),
+    details=(
+        "The answer goes to stdout, everything else to stderr. Without PROMPT, or with '-', the prompt is read from "
+        "stdin; what is piped in beside a prompt is added to it.\n\n"
+        "Exit codes: 0 done, 1 the turn or its set-up failed, 2 wrong usage, 130 interrupted, 143 terminated."
+    ),
+)
+
+_SANDBOX_COMMAND_OPTIONS = (
+    CONFIG,
+    _SANDBOX,
+    _DIRECTORY,
+    _ADD_DIR,
+    Option("--full-auto", help="Short for -s workspace-write"),
+    Option("--network", help="Let the command use the network (with -s workspace-write)"),
+    Option("--explain", help="Say what the command may touch and how it is confined, without running it"),
+)
+
+_DEBUG_OPTIONS = (CONFIG, Option("--full-auto", help="The command may write in the current directory"))
+
+
+def _later(name: str, what: str, *aliases: str) -> Command:
+    return Command(name, "", aliases=aliases, later=f"'codex {name}' ({what}) is not part of this release yet")
+
+
+ROOT = Command(
+    "codex",
+    "A coding agent that works in your repository",
+    options=(
+        CONFIG,
+        _MODEL,
+        _PROFILE,
+        _SANDBOX,
+        _APPROVAL,
+        _DIRECTORY,
+        _ADD_DIR,
+        _IMAGE,
+        _FULL_AUTO,
+        _BYPASS,
+        _TRUST,
+        _STRICT,
+        _OSS,
+        _SEARCH,
+        _DEMO,
+    ),
+    arguments=("[PROMPT]",),
+    subcommands=(
+        _EXEC,
+        Command(
+            "review",
+            "Have a change reviewed (same as 'codex exec review')",
+            options=(*_EXEC_OPTIONS, *_REVIEW_OPTIONS),
+            arguments=("[PROMPT]",),
+            details=_REVIEW_DETAILS,
+        ),
+        Command(
+            "proto",
+            "Speak the agent's own protocol: ops and events as JSON lines on stdin and stdout",
+            aliases=("p",),
+            options=(
+                CONFIG,
+                _MODEL,
+                _PROFILE,
+                _SANDBOX,
+                _APPROVAL,
+                _DIRECTORY,
+                _ADD_DIR,
+                _FULL_AUTO,
+                _BYPASS,
+                _OSS,
+                _DEMO,
+            ),
+        ),
+        Command(
+            "login",
+            "Log in: with ChatGPT in the browser, or with an API key",
+            options=(
+                CONFIG,
+                Option("--api-key", metavar="KEY", help="Log in with this key (better: --with-api-key)"),
+                Option("--with-api-key", help="Log in with the key read from stdin"),
+                Option("--device-auth", help="Log in with a code typed on another device"),
+            ),
+            arguments=(),
+            subcommands=(Command("status", "Say how you are logged in", options=(CONFIG,)),),
+        ),
+        Command("logout", "Forget the login", options=(CONFIG,)),
+        Command(
+            "sandbox",
+            "Run a command in the sandbox, as the model's commands are run",
+            options=_SANDBOX_COMMAND_OPTIONS,
+            arguments=("COMMAND", "[ARGUMENT]..."),
+            rest=True,
+            details="From the first word on everything belongs to the command. Its exit code is ours; 128 + N when signal N ended it.",
+        ),
+        Command(
+            "debug",
+            "Run a command in the sandbox by one platform's name",
+            subcommands=(
+                Command(
+                    "landlock",
+                    "Run a command in the Linux sandbox",
+                    options=_DEBUG_OPTIONS,
+                    arguments=("COMMAND", "[ARGUMENT]..."),
+                    rest=True,
+                ),
+                Command(
+                    "seatbelt",
+                    "Run a command in the macOS sandbox",
+                    options=_DEBUG_OPTIONS,
+                    arguments=("COMMAND", "[ARGUMENT]..."),
+                    rest=True,
+                ),
+            ),
+        ),
+        Command(
+            "completion",
+            "Print a completion script for a shell",
+            arguments=("[SHELL]",),
+            details="SHELL is bash (the default), zsh or fish. In bash: source <(codex completion bash)",
+        ),
+        Command("help", "Print help for a command", arguments=("[COMMAND]...",)),
+        _later("mcp", "serving and configuring MCP"),
+        _later("mcp-server", "serving MCP"),
+        _later("threads", "listing, naming and archiving threads"),
+        _later("archive", "archiving a thread"),
+        _later("unarchive", "bringing an archived thread back"),
+        _later("delete", "deleting a thread"),
+        _later("resume", "opening an earlier thread in the page; 'codex exec resume' works"),
+        _later("fork", "forking a thread in the page; 'codex exec fork' works"),
+        _later("kernel", "the Jupyter kernel"),
+        _later("search", "searching threads and files"),
+        _later("export", "exporting threads"),
+        _later("rules", "checking command rules"),
+        _later("execpolicy", "checking command rules"),
+        _later("features", "listing features"),
+        _later("doctor", "checking the installation"),
+        _later("queue", "sending to a running thread"),
+        _later("app-server", "the server for editors"),
+        _later("apply", "applying a cloud task's diff", "a"),
+    ),
+)
+PAGE_LATER = (
+    "the page is not part of this release yet; 'codex exec PROMPT' runs a prompt, and 'codex --help' lists what works"
+)

@@ -1,0 +1,151 @@
+"""The `codex` command: takes the command line apart and hands over to one front end, which is imported only then."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from codex_cli.commands import PAGE_LATER, ROOT
+from codex_cli.parser import CommandLineError, Parsed, parse
+from codex_protocol.errors import CodexError, UsageError
+
+_PATCH_NAMES = ("apply_patch", "applypatch")
+_PATCH_FLAG = "--codex-run-as-apply-patch"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code of the command `argv` (default: this process's arguments) names."""
+    _open_standard_streams()
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(os.path.basename(sys.argv[0]) if sys.argv else "codex", arguments)
+    except CommandLineError as error:
+        _say(f"error: {error}")
+        from codex_cli.help_text import usage_line
+
+        _say(usage_line(error.chain))
+        _say(f"For more, try '{' '.join(command.name for command in error.chain)} --help'.")
+        return 2
+    except UsageError as error:
+        _say(f"error: {error}")
+        return 2
+    except CodexError as error:
+        _say(f"Error: {error}")
+        return 1
+    except BrokenPipeError:
+        _discard_stdout()
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except Exception as error:  # the outermost frame: a person is never shown a traceback
+        return _unexpected(error)
+
+
+def _dispatch(program: str, arguments: list[str]) -> int:
+    if program in _PATCH_NAMES or arguments[:1] == [_PATCH_FLAG]:
+        from codex_cli.patch_command import run_patch
+
+        return run_patch(
+            arguments if program in _PATCH_NAMES else arguments[1:], hidden_flag=program not in _PATCH_NAMES
+        )
+    parsed = parse(ROOT, arguments)
+    if parsed.flag("help"):
+        from codex_cli.help_text import help_for
+
+        return _print(help_for(parsed.chain))
+    if parsed.flag("version"):
+        from codex_protocol.version import VERSION
+
+        return _print(f"codex-cli {VERSION}\n")
+    return _run(parsed)
+
+
+def _run(parsed: Parsed) -> int:
+    if parsed.chain[-1].later:
+        raise CodexError(parsed.chain[-1].later)
+    match parsed.path:
+        case ("exec", *_) | ("review",):
+            from codex_cli.exec_command import run_exec_command
+
+            return run_exec_command(parsed)
+        case ("proto",):
+            from codex_cli.proto_command import run_proto_command
+
+            return run_proto_command(parsed)
+        case ("login", *_) | ("logout",):
+            from codex_cli.login_command import run_login_command
+
+            return run_login_command(parsed)
+        case ("sandbox",) | ("debug", _):
+            from codex_cli.sandbox_command import run_sandbox_command
+
+            return run_sandbox_command(parsed)
+        case ("completion",):
+            from codex_cli.completion import completion_script
+
+            return _print(completion_script(parsed.words[0] if parsed.words else "bash"))
+        case ("help",):
+            return _help(parsed)
+        case ():
+            raise CodexError(PAGE_LATER)
+        case _:
+            raise CommandLineError(f"'{' '.join(('codex', *parsed.path))}' needs a subcommand", parsed.chain)
+
+
+def _help(parsed: Parsed) -> int:
+    from codex_cli.help_text import help_for
+
+    chain = (ROOT,)
+    for word in parsed.words:
+        command = chain[-1].find(word)
+        if command is None:
+            raise CommandLineError(f"there is no command '{' '.join(part.name for part in chain)} {word}'", chain)
+        if command.later:
+            raise CodexError(command.later)
+        chain = (*chain, command)
+    return _print(help_for(chain))
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return 0
+
+
+def _say(text: str) -> None:
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return  # nobody can be told
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("CODEX_LOG", "").strip().lower() in ("debug", "trace"):
+        import traceback
+
+        traceback.print_exc()
+    name = type(error).__name__
+    _say(f"Error: codex failed unexpectedly ({name}: {error}); CODEX_LOG=debug shows where, please report it.")
+    return 1
+
+
+def _open_standard_streams() -> None:
+    """Descriptors 0 to 2 always stand for something: a file opened later must not become our stdout."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _discard_stdout() -> None:
+    """The reader has gone: what is still buffered must not raise again when the interpreter ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What stands before a run starts: settings, the repository check, and the thread to go on with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from codex_kernel.config.types import Config, TrustLevel
+from codex_kernel.exec.request import Earlier, ExecRequest
+from codex_protocol.errors import CodexError
+from codex_store.home import Home
+
+
+def load(request: ExecRequest, home: Home) -> Config:
+    """The run's settings; `exec` never asks, whatever they say.
+
+    Raises:
+        ConfigError: A setting cannot be used, or the directory does not exist.
+    """
+    import msgspec
+
+    from codex_kernel.config.load import Flags, load_config
+    from codex_protocol.policy import ApprovalPolicy
+
+    flags = Flags(
+        model=request.model,
+        profile=request.profile,
+        sandbox_mode=request.sandbox_mode,
+        add_dirs=request.add_dirs,
+        oss=request.oss,
+        full_auto=request.full_auto,
+        bypass=request.bypass,
+        search=request.search,
+        ephemeral=request.ephemeral,
+        demo=request.demo,
+        strict=request.strict,
+        trust=request.trust,
+    )
+    config = load_config(home=home, cwd=working_directory(request.cwd), overrides=request.overrides, flags=flags)
+    return msgspec.structs.replace(config, approval_policy=ApprovalPolicy.NEVER)
+
+
+def working_directory(given: Path | None) -> Path:
+    """The directory to work in, absolute.
+
+    Raises:
+        CodexError: It does not exist or is no directory.
+    """
+    try:
+        cwd = Path(os.getcwd()) if given is None else Path(os.getcwd(), given)
+    except OSError as error:
+        raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
+    if not cwd.is_dir():
+        what = "is not a directory" if cwd.exists() else "does not exist"
+        raise CodexError(f"the directory {given or cwd} {what} (-C)")
+    return cwd
+
+
+def check_repository(config: Config) -> None:
+    """Refuse a directory that is neither inside a git repository nor trusted: a change there cannot be undone.
+
+    Raises:
+        CodexError: Names the ways out.
+    """
+    if config.trust is TrustLevel.TRUSTED or config.project_root is not None:
+        return
+    if any((directory / ".git").exists() for directory in (config.cwd, *config.cwd.parents)):
+        return
+    raise CodexError(
+        f"{config.cwd} is neither inside a git repository nor trusted, so changes could not be undone; "
+        "run 'git init', or use --skip-git-repo-check, or --trust to remember the directory as trusted"
+    )
+
+
+def find_earlier(earlier: Earlier, home: Home, cwd: Path) -> Path:
+    """The rollout of the thread to go on with.
+
+    Raises:
+        CodexError: There is none of that id or name, or several.
+    """
+    from codex_store.threads import find_thread, list_threads
+
+    if earlier.name is not None:
+        return find_thread(home, earlier.name).path
+    for thread in list_threads(home):
+        if earlier.everywhere or (thread.cwd is not None and Path(thread.cwd) == cwd):
+            return thread.path
+    where = "" if earlier.everywhere else f" of {cwd} (--last --all takes the newest of any directory)"
+    raise CodexError(f"there is no earlier thread{where}")

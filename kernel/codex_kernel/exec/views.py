@@ -1,0 +1,144 @@
+"""Where a run's events go: JSON lines on stdout, or text for people on stderr with the answer alone on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Protocol
+
+from codex_kernel.exec.json_events import JsonEvents
+from codex_kernel.exec.json_lines import encode_lines
+from codex_kernel.exec.request import ExecRequest
+from codex_protocol.events import ApprovalResolved, EventMsg, TaskComplete
+from codex_protocol.version import VERSION
+from codex_render.terminal import Paint, colour_wanted, is_terminal, same_place, width_of
+from codex_render.writer import QueuedWriter
+
+_FRAME_S = 1 / 30
+_TICK_S = 0.5
+
+
+class View(Protocol):
+    """Shows a run."""
+
+    def show(self, event: EventMsg) -> None:
+        """Take an event; returns at once."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Tell a person, on stderr, what is not part of the run."""
+        ...
+
+    def close(self) -> None:
+        """Wait until all is written.
+
+        Raises:
+            OSError: stdout could not take everything; `BrokenPipeError` when its reader had gone.
+        """
+        ...
+
+
+class JsonView:
+    """`--json`: every line goes out by itself, at once."""
+
+    def __init__(self) -> None:
+        self._events = JsonEvents()
+        self._stdout = QueuedWriter(1)
+
+    def show(self, event: EventMsg) -> None:
+        """Print the event's lines."""
+        if lines := self._events.lines(event):
+            self._stdout.write(encode_lines(lines))
+        if isinstance(event, ApprovalResolved) and event.decision in ("denied", "abort"):
+            say(f"ERROR: not allowed, and nobody can be asked here (call {event.call_id})")
+
+    def notice(self, text: str) -> None:
+        """One line on stderr."""
+        say(text)
+
+    def close(self) -> None:
+        """Wait until all is written."""
+        _finish(self._stdout)
+
+
+class HumanText:
+    """Text for people on stderr; the last answer on stdout, unless it stands on the same terminal already."""
+
+    def __init__(self, request: ExecRequest, prompt: str, *, hide_reasoning: bool) -> None:
+        from codex_kernel.exec.human import HumanOptions, HumanView
+        from codex_render.screen import Screen
+
+        live = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+        together = same_place(1, 2)
+        colour = colour_wanted(request.colour, is_terminal=is_terminal(sys.stderr), env=os.environ)
+        paint = Paint(colour)
+        self._stderr = QueuedWriter(2)
+        self._stdout = QueuedWriter(1)
+        self._answer_on_stdout = not (live and together)
+        screen = Screen(self._stderr.write, live=live, width=lambda: width_of(2), paint_status=paint.dim)
+        options = HumanOptions(
+            prompt=prompt,
+            version=VERSION,
+            stream_answer=live,
+            answer_elsewhere=together and not live,
+            hide_reasoning=hide_reasoning,
+        )
+        self._view = HumanView(screen, paint, options)
+        self._clock: asyncio.TimerHandle | None = None
+        self._frame: asyncio.TimerHandle | None = None
+        self._live = live
+        self._answer: str | None = None
+
+    def show(self, event: EventMsg) -> None:
+        """Draw the event; pieces of the answer are drawn together, 30 times a second."""
+        self._view.show(event)
+        if isinstance(event, TaskComplete) and event.error is None:
+            self._answer = event.last_agent_message
+        if self._live:
+            loop = asyncio.get_running_loop()
+            if self._view.streaming and self._frame is None:
+                self._frame = loop.call_later(_FRAME_S, self._draw_frame)
+            if self._clock is None:
+                self._clock = loop.call_later(_TICK_S, self._tick)
+
+    def notice(self, text: str) -> None:
+        """A remark between the events."""
+        self._view.notice(text)
+
+    def close(self) -> None:
+        """Print the answer and wait until all is written."""
+        for timer in (self._clock, self._frame):
+            if timer is not None:
+                timer.cancel()
+        self._view.finish()
+        self._stderr.close()
+        if self._answer is not None and self._answer_on_stdout:
+            self._stdout.write(self._answer.encode("utf-8", "replace") + b"\n")
+        _finish(self._stdout)
+
+    def _draw_frame(self) -> None:
+        self._frame = None
+        self._view.tick()
+
+    def _tick(self) -> None:
+        self._clock = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+        if not self._stderr.backlog:
+            self._view.tick()
+
+
+def say(text: str) -> None:
+    """One line on stderr, made safe; nothing happens when nobody can be told."""
+    from codex_render.safe_text import visible
+
+    try:
+        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def _finish(writer: QueuedWriter) -> None:
+    writer.close()
+    if writer.failure is not None:
+        raise writer.failure

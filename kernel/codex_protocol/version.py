@@ -1,0 +1,3 @@
+"""This release's version; a test holds it equal to pyproject.toml's."""
+
+VERSION = "0.1.0"

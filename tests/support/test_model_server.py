@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.support.model_server import ModelServer, Request
 from tests.support.replies import Reply, calls, fails, message, reply_from_object, says
 

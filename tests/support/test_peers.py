@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.support import peers
 from tests.support.model_server import ModelServer
 from tests.support.replies import says

@@ -123,6 +123,22 @@ class TrustLevel(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class ConfigLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder settings come from: beside `config.toml` it may hold `rules/`, `hooks.json`, `skills/`."""
+
+    kind: Literal["user", "project"]
+    folder: Path
+    """`$CODEX_HOME`, or a `.codex` folder of a trusted project."""
+
+
+class HookTable(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[hooks]` table, as it stands in a `config.toml`."""
+
+    file: Path
+    kind: Literal["user", "project"]
+    table: dict[str, Any]
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of one thread, resolved. `msgspec.structs.replace` makes a changed copy."""
 
@@ -131,6 +147,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute, symlinks resolved."""
     project_root: Path | None = None
     """Nearest ancestor of `cwd` (or itself) with a project root marker; None outside a project."""
+    trusted_root: Path | None = None
+    """The directory the user trusted: `cwd`, the project's root or a worktree's main directory; None when untrusted."""
     trust: TrustLevel = TrustLevel.UNKNOWN
     model: str
     model_provider: str
@@ -173,8 +191,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     forced_login_method: Literal["chatgpt", "api"] | None = None
     originator: str | None = None
     """Sent as the `originator` header; None: the front end's own name."""
+    forced_chatgpt_workspace_id: str | None = None
+    """Only a ChatGPT login of this account is used."""
     ephemeral: bool = False
     """No rollout is written."""
+    experimental_resume: Path | None = None
+    """Rollout to go on with."""
+    background_terminal_max_timeout_ms: int = 300_000
+    """How long one `write_stdin` may wait for output of a command that goes on."""
     features: dict[str, bool] = {}
+    layers: tuple[ConfigLayer, ...] = ()
+    """Folders that were obeyed, lowest precedence first; an untrusted project's are not among them."""
+    hooks: tuple[HookTable, ...] = ()
+    """In the order of `layers`."""
+    skills: dict[str, Any] = {}
+    """The `[skills]` table."""
+    ignore_rules: bool = False
+    """`.rules` files are not read."""
+    bypass_hook_trust: bool = False
+    """Hooks run without having been trusted, this once."""
     warnings: tuple[str, ...] = ()
     """One sentence each: unknown keys, settings of an untrusted project that were left out, and the like."""

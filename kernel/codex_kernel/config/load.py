@@ -1,0 +1,252 @@
+"""All settings of one thread, from files, overrides and flags to one frozen Config.
+
+Precedence, lowest first: defaults, `config.toml`, the profile (`[profiles.NAME]`, then `NAME.config.toml`),
+`.codex/config.toml` of a trusted project from its root down to the working directory, `-c`, flags. `-c` is stronger
+than a profile, because it is what the user typed last; upstream of August 2025 had it the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from codex_kernel.config.features import check_features
+from codex_kernel.config.flags import Flags
+from codex_kernel.config.from_project import permitted
+from codex_kernel.config.layers import Layer, canonical, checked, merge, read_layer, table_at
+from codex_kernel.config.overrides import Tree, join_key, mapping_tree, overrides_tree, split_key
+from codex_kernel.config.project import between, project_root
+from codex_kernel.config.resolve import Gathered, resolve
+from codex_kernel.config.schema import ConfigToml
+from codex_kernel.config.trust import Trust, record_trust, trust_of, trust_target
+from codex_kernel.config.types import Config, ConfigLayer, HookTable, TrustLevel
+from codex_protocol.errors import ConfigError
+from codex_store.home import Home
+
+
+def load_config(
+    *,
+    home: Home,
+    cwd: Path,
+    overrides: Sequence[str] = (),
+    flags: Flags = Flags(),  # noqa: B008 (frozen)
+    env: Mapping[str, str] = os.environ,
+) -> Config:
+    """The settings of a thread that works in `cwd`.
+
+    Reads files and writes none, except that `flags.trust` records the trust once everything else is in order.
+
+    Args:
+        home: Where the user's settings are.
+        cwd: The process's working directory; `flags.cd` counts from it.
+        overrides: `-c` arguments in the order they were given.
+        flags: What the command line or the front end sets.
+        env: Environment variables that stand for settings.
+
+    Raises:
+        ConfigError: A setting cannot be used; the sentence names file, line and key.
+        UsageError: Flags contradict each other.
+    """
+    cwd = _working_directory(cwd, flags.cd)
+    check_features((*flags.enable, *flags.disable))
+    *files, command_line = _user_layers(home, overrides, flags, cwd)
+    below: Tree = {}
+    for layer in files:
+        below = merge(below, layer.tree)
+    users = merge(below, command_line.tree)
+    project = project_root(cwd, users.get("project_root_markers", ConfigToml().project_root_markers))
+    target = trust_target(cwd, project) if flags.trust else None
+    trust = Trust(TrustLevel.TRUSTED, target) if target else trust_of(cwd, project, _trust_tree(home, users, flags))
+    obeyed = _obeyed(home, cwd, project, trust)
+    projects = [layer for folder in obeyed if (layer := _file_layer(folder / "config.toml", "project")) is not None]
+
+    all_layers = [*files, *projects, command_line]
+    notices = [sentence for layer in all_layers for sentence in _unknown(layer, strict=flags.strict)]
+    if trust.level is TrustLevel.UNKNOWN:
+        notices += _unread(home, cwd, project)
+    defined = _defined_servers(below, command_line.tree)
+    hooks = [_hooks(layer, "user", home) for layer in (*files, command_line) if "hooks" in layer.tree]
+    for layer in projects:
+        kept, notice = permitted(layer, below, defined)
+        notices += [notice] if notice else []
+        hooks += [_hooks(layer, "project", home)] if "hooks" in kept else []
+        below = merge(below, kept)
+    settings = merge(below, command_line.tree)
+
+    gathered = Gathered(
+        home=home,
+        cwd=cwd,
+        project_root=project,
+        trust=trust,
+        settings=msgspec.convert(settings, ConfigToml) if settings else ConfigToml(),
+        profile=_profile_name(users, flags),
+        given=frozenset(settings),
+        layers=(
+            ConfigLayer(kind="user", folder=home.root),
+            *(ConfigLayer(kind="project", folder=folder) for folder in obeyed),
+        ),
+        hooks=tuple(hooks),
+        notices=tuple(notices),
+    )
+    try:
+        config = resolve(gathered, flags, env)
+    except ConfigError as error:
+        raise _placed(error, all_layers) from error
+    if target:
+        record_trust(home, target)
+    return config
+
+
+def _working_directory(cwd: Path, cd: Path | None) -> Path:
+    """The directory the thread works in, absolute, symlinks resolved."""
+    wanted = cwd / cd if cd is not None else cwd
+    found = Path(os.path.realpath(wanted))
+    if not found.is_dir():
+        what = "is not a directory" if found.exists() else "does not exist"
+        raise ConfigError(f"The working directory {wanted} {what}.", key="cwd")
+    return found
+
+
+def _user_layers(home: Home, overrides: Sequence[str], flags: Flags, cwd: Path) -> list[Layer]:
+    """What comes from the user's side, lowest first; the command line is the last of them, and is always there."""
+    typed = merge(overrides_tree(overrides), mapping_tree(flags.config))
+    if switched := dict.fromkeys(flags.enable, True) | dict.fromkeys(flags.disable, False):
+        typed = merge(typed, {"features": switched})
+    command_line = checked(Layer(kind="command line", tree=typed))
+    command_line = msgspec.structs.replace(command_line, tree=canonical(command_line.tree, cwd))
+    layers: list[Layer] = []
+    if not flags.ignore_user_config and (user := _file_layer(home.config_file, "user")) is not None:
+        layers.append(user)
+    tree = merge(layers[0].tree if layers else {}, command_line.tree)
+    if (name := _profile_name(tree, flags)) is not None:
+        layers += _profile_layers(home, name, tree, flags, layers)
+    return [*layers, command_line]
+
+
+def _profile_name(tree: Tree, flags: Flags) -> str | None:
+    return flags.profile or tree.get("profile") or None
+
+
+def _profile_layers(home: Home, name: str, tree: Tree, flags: Flags, layers: list[Layer]) -> list[Layer]:
+    """A profile's table and its file.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    found: list[Layer] = []
+    profiles = table_at(tree, "profiles")
+    if name in profiles:
+        profile = {
+            key: value for key, value in profiles[name].items() if key not in {"profile", "profiles", "projects"}
+        }
+        source = layers[0].file if layers else None
+        found.append(Layer(kind="profile", tree=profile, file=source))
+    is_file_name = not name.startswith(".") and "/" not in name and "\0" not in name
+    if is_file_name and not flags.ignore_user_config:
+        layer = _file_layer(home.profile_file(name), "profile")
+        if layer is not None:
+            found.append(msgspec.structs.replace(layer, tree=_without_nested(layer.tree)))
+    if not found:
+        raise ConfigError(
+            f"The profile {name!r} is not defined: there is no [{join_key(('profiles', name))}] in {home.config_file}"
+            f" and no file {home.root}/{name}.config.toml.",
+            key=f"profiles.{name}",
+        )
+    return found
+
+
+def _without_nested(profile: Tree) -> Tree:
+    """A profile is no place for profiles and trust."""
+    return {key: value for key, value in profile.items() if key not in {"profile", "profiles", "projects"}}
+
+
+def _file_layer(file: Path, kind: Any) -> Layer | None:
+    layer = read_layer(file, kind)
+    if layer is None:
+        return None
+    return msgspec.structs.replace(checked(layer), tree=canonical(layer.tree, file.parent))
+
+
+def _obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust) -> list[Path]:
+    """The `.codex` folders of a trusted project, from its root down to `cwd`."""
+    if trust.level is not TrustLevel.TRUSTED:
+        return []
+    # Whoever trusts one directory inside a project has said nothing about the directories above it.
+    first = cwd if project is None or trust.root == cwd else project
+    return [folder for folder in _codex_folders(first, cwd) if not _same(folder, home.root)]
+
+
+def _unread(home: Home, cwd: Path, project: Path | None) -> list[str]:
+    """A sentence when there are project settings that were not read."""
+    root = project or cwd
+    for folder in _codex_folders(root, cwd):
+        if os.path.lexists(folder / "config.toml") and not _same(folder, home.root):
+            return [
+                f"{folder / 'config.toml'} is not read, because {root} is not trusted; start once with --trust if it"
+                " should be."
+            ]
+    return []
+
+
+def _codex_folders(first: Path, cwd: Path) -> list[Path]:
+    return [folder for directory in between(first, cwd) if (folder := directory / ".codex").is_dir()]
+
+
+def _trust_tree(home: Home, users: Tree, flags: Flags) -> Tree:
+    """Settings that may say what is trusted: the user's, also when the rest of their file is to be ignored."""
+    if not flags.ignore_user_config:
+        return users
+    layer = _file_layer(home.config_file, "user")
+    return {} if layer is None else merge({"projects": layer.tree.get("projects", {})}, users)
+
+
+def _defined_servers(files: Tree, command_line: Tree) -> set[str]:
+    """MCP servers the user defined, not merely adjusted with `-c`."""
+    typed = table_at(command_line, "mcp_servers")
+    return {*table_at(files, "mcp_servers"), *(name for name in typed if {"command", "url"} & set(typed[name]))}
+
+
+def _hooks(layer: Layer, kind: Any, home: Home) -> HookTable:
+    return HookTable(file=layer.file or home.config_file, kind=kind, table=table_at(layer.tree, "hooks"))
+
+
+def _unknown(layer: Layer, *, strict: bool) -> list[str]:
+    """A sentence about the keys of a layer that nobody reads; with `strict` they are an error."""
+    if not layer.unknown:
+        return []
+    from codex_kernel.config.explain import nearest, place
+
+    sentences: list[str] = []
+    for path, known in layer.unknown:
+        resembles = nearest(path[-1], known)
+        hint = f"; did you mean {join_key((*path[:-1], resembles))}?" if resembles else "."
+        sentence = f"{place(layer, path)}: unknown key {join_key(path)}"
+        if strict:
+            raise ConfigError(sentence + hint, file=str(layer.file) if layer.file else None, key=join_key(path))
+        sentences.append(f"{sentence} is ignored{hint}")
+    return sentences
+
+
+def _placed(error: ConfigError, layers: Sequence[Layer]) -> ConfigError:
+    """The error with the place of its key, when a layer holds it."""
+    if error.key is None or error.file is not None:
+        return error
+    from codex_kernel.config.explain import at, holds
+
+    path = split_key(error.key)
+    for layer in reversed(layers):
+        for depth in range(len(path), 0, -1):
+            if holds(layer.tree, path[:depth]):
+                return at(layer, path[:depth], str(error).rstrip("."))
+    return error
+
+
+def _same(file: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(file, other)
+    except OSError:
+        return False

@@ -1,0 +1,247 @@
+"""Files by folder descriptor: read, replaced and removed so that no symbolic link put there meanwhile is followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Generator, Iterator
+from types import TracebackType
+
+import msgspec
+
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_KEPT_OPEN = 64
+_KEPT_MODE = 0o1777
+"""Set-user-ID and set-group-ID end with the content they were given to."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A file as it was: its bytes, or where it points when it is a symbolic link."""
+
+    data: bytes
+    mode: int
+    """`st_mode`, with the kind of file."""
+    inode: tuple[int, int]
+    """Device and inode."""
+    owner: tuple[int, int]
+    """User and group."""
+
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.mode)
+
+
+class Folders:
+    """Descriptors of folders by absolute path, each opened without following a link; a few are kept open."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+        self._made: list[str] = []
+
+    def __enter__(self) -> Folders:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def descriptor(self, path: str, *, make: bool = False) -> int:
+        """The folder's descriptor, valid until some dozen others were asked for.
+
+        Args:
+            path: Absolute, without links and `..`.
+            make: Make it, and the folders above it, where they are missing.
+
+        Raises:
+            OSError: It is not there, or a part of the path is a link or no folder.
+        """
+        if path not in self._open:
+            if len(self._open) >= _KEPT_OPEN:
+                os.close(self._open.pop(next(iter(self._open))))
+            self._open[path] = self._walk(path, make=make)
+        return self._open[path]
+
+    def _walk(self, path: str, *, make: bool) -> int:
+        descriptor = os.open("/", _FOLDER)
+        walked = ""
+        for name in path.split("/"):
+            if not name:
+                continue
+            walked += "/" + name
+            try:
+                below = self._step(name, descriptor, walked, make=make)
+            finally:
+                os.close(descriptor)
+            descriptor = below
+        return descriptor
+
+    def _step(self, name: str, descriptor: int, path: str, *, make: bool) -> int:
+        try:
+            return os.open(name, _FOLDER, dir_fd=descriptor)
+        except FileNotFoundError:
+            if not make:
+                raise
+        os.mkdir(name, dir_fd=descriptor)
+        self._made.append(path)
+        return os.open(name, _FOLDER, dir_fd=descriptor)
+
+    def unmake(self) -> None:
+        """Remove the folders made here that are still empty."""
+        for path in reversed(self._made):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+
+def take(path: str, folder: int | None = None) -> Snapshot | None:
+    """The file as it is; None when there is none.
+
+    Args:
+        path: Absolute; or a name in `folder`.
+        folder: Descriptor of the folder.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        OSError: It cannot be read, or is neither a regular file nor a link.
+    """
+    try:
+        descriptor = os.open(path, _READ, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EMLINK):
+            raise
+        return _link(path, folder)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return _snapshot(_read(descriptor, status.st_size), status)
+    finally:
+        os.close(descriptor)
+
+
+def _link(path: str, folder: int | None) -> Snapshot:
+    status = os.stat(path, dir_fd=folder, follow_symlinks=False)
+    return _snapshot(os.fsencode(os.readlink(path, dir_fd=folder)), status)
+
+
+def _snapshot(data: bytes, status: os.stat_result) -> Snapshot:
+    return Snapshot(data, status.st_mode, (status.st_dev, status.st_ino), (status.st_uid, status.st_gid))
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) -> str:
+    """A temporary file in `folder` that holds `data`; its name.
+
+    Args:
+        folder: Descriptor.
+        data: The content.
+        like: Whose owner and access list it gets, as far as we may.
+        mode: Permission bits; None: what the umask leaves of 0666.
+
+    Raises:
+        OSError: It could not be written; nothing is left behind.
+    """
+    name = f".codex-patch-{secrets.token_hex(6)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=folder)
+    try:
+        _write(descriptor, data)
+        if like is not None:
+            _keep_owner(descriptor, like)
+        if mode is not None:
+            os.fchmod(descriptor, mode & _KEPT_MODE)
+    except BaseException:
+        unlink_quietly(name, folder)
+        raise
+    finally:
+        os.close(descriptor)
+    return name
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _keep_owner(descriptor: int, like: Snapshot) -> None:
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != like.owner:
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, *like.owner)
+
+
+def copy_attributes(name: str, target: str, folder: int) -> None:
+    """Give `target` the access list and user attributes of `name`, as far as the system has and allows them."""
+    for attribute, value in _attributes(name, folder):
+        with contextlib.suppress(OSError), _opened(target, folder) as descriptor:
+            os.setxattr(descriptor, attribute, value)
+
+
+def _attributes(name: str, folder: int) -> Iterator[tuple[str, bytes]]:
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError), _opened(name, folder) as descriptor:
+        for attribute in os.listxattr(descriptor):
+            if attribute.startswith("user.") or attribute == "system.posix_acl_access":
+                yield attribute, os.getxattr(descriptor, attribute)
+
+
+@contextlib.contextmanager
+def _opened(name: str, folder: int) -> Generator[int]:
+    descriptor = os.open(name, _READ, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def overwrite(name: str, folder: int, data: bytes, before: bytes) -> None:
+    """Write over a file that cannot be replaced (its folder is read-only, or it is a mount point).
+
+    Args:
+        name: In `folder`.
+        folder: Descriptor.
+        data: The new content.
+        before: The content now; put back when writing fails.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        _write(descriptor, data)
+        os.ftruncate(descriptor, len(data))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            _write(descriptor, before)
+            os.ftruncate(descriptor, len(before))
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def unlink_quietly(name: str, folder: int) -> None:
+    """Remove a file of ours, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=folder)

@@ -1,0 +1,77 @@
+"""A file's bytes as lines that can be changed and written back with every untouched byte as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_BOM = "\ufeff"
+_SURROGATES = re.compile("[\ud800-\udfff]+")
+
+
+class FileText:
+    r"""The lines of a file.
+
+    Attributes:
+        raw: Lines without `\n`; a `\r` before it is kept here.
+        keys: The same lines without that `\r`: what a patch is compared with.
+        final_newline: Whether the last line ends in a newline.
+        bom: Whether the file starts with a byte order mark, which is not part of the first line here.
+    """
+
+    __slots__ = ("bom", "final_newline", "keys", "raw")
+
+    def __init__(self, raw: list[str], *, final_newline: bool = True, bom: bool = False, carriage: bool = True) -> None:
+        r"""Take over `raw`; `carriage` False promises that no line ends in `\r`."""
+        self.raw = raw
+        self.keys = [line.removesuffix("\r") for line in raw] if carriage else raw
+        self.final_newline = final_newline
+        self.bom = bom
+
+    @classmethod
+    def decode(cls, data: bytes) -> FileText:
+        """The text of `data`; bytes that are not UTF-8 survive as lone surrogates."""
+        text = data.decode("utf-8", "surrogateescape")
+        bom = text.startswith(_BOM)
+        raw = text.removeprefix(_BOM).split("\n")
+        final_newline = raw[-1] == ""
+        if final_newline:
+            raw.pop()
+        return cls(raw, final_newline=final_newline, bom=bom, carriage="\r" in text)
+
+    def encode(self) -> bytes:
+        """The bytes to write.
+
+        Raises:
+            UnicodeEncodeError: A line has a lone surrogate that stands for no byte.
+        """
+        text = "\n".join(self.raw)
+        if self.raw and self.final_newline:
+            text += "\n"
+        if self.bom:
+            text = _BOM + text
+        return text.encode("utf-8", "surrogateescape")
+
+    def carriage_at(self, index: int) -> str:
+        r"""`\r` when lines near `index` end in `\r\n`, else nothing."""
+        if self.keys is self.raw or not self.raw:
+            return ""
+        last = len(self.raw) - (1 if self.final_newline else 2)
+        return "\r" if self.raw[max(0, min(index, last))].endswith("\r") else ""
+
+    def with_ends(self) -> list[str]:
+        """The lines with their ends, for a diff."""
+        return with_ends(self.raw, self.final_newline)
+
+
+def with_ends(raw: Sequence[str], final_newline: bool) -> list[str]:
+    r"""The lines with `\n`, the last one only when it has it."""
+    lines = [line + "\n" for line in raw]
+    if lines and not final_newline:
+        lines[-1] = lines[-1][:-1]
+    return lines
+
+
+def readable(text: str) -> str:
+    """The text with U+FFFD where bytes were not UTF-8, fit for every encoder."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

@@ -1,0 +1,150 @@
+"""Questions to a person, as durable records: asked once, answered once, by whoever comes first.
+
+Source: design section 4 point 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from codex_kernel.policy.interface import Ask
+from codex_protocol.events import (
+    ApplyPatchApprovalRequest,
+    ApprovalResolved,
+    EventMsg,
+    ExecApprovalRequest,
+    FileChange,
+    SandboxFacts,
+)
+from codex_protocol.policy import ReviewDecision
+
+ApprovalRequest = ExecApprovalRequest | ApplyPatchApprovalRequest
+
+
+class ApprovalRecorder(Protocol):
+    """Where questions and answers are kept."""
+
+    def event(self, msg: EventMsg) -> None:
+        """Write a request or an answer; on return it survives the process."""
+        ...
+
+
+class Approvals:
+    """The open questions of one thread."""
+
+    def __init__(
+        self,
+        recorder: ApprovalRecorder,
+        *,
+        can_ask: bool,
+        approved_digests: frozenset[str] = frozenset(),
+    ) -> None:
+        self.can_ask = can_ask
+        """Whether anybody can answer; a thread that ever had a rich client keeps it."""
+        self.approved_digests = set(approved_digests)
+        """Of what was approved for the whole thread."""
+        self._recorder = recorder
+        self._open: dict[str, tuple[ApprovalRequest, asyncio.Future[ReviewDecision], Callable[[EventMsg], None]]] = {}
+
+    def pending(self) -> tuple[ApprovalRequest, ...]:
+        """The questions nobody has answered yet, oldest first."""
+        return tuple(request for request, _, _ in self._open.values())
+
+    async def ask(self, request: ApprovalRequest, emit: Callable[[EventMsg], None]) -> ReviewDecision:
+        """Record and report a question, then wait without limit for its answer.
+
+        Where nobody can answer it is denied at once, and that is recorded too.
+
+        Raises:
+            asyncio.CancelledError: The turn was interrupted; the question is recorded as aborted.
+        """
+        self._recorder.event(request)
+        if not self.can_ask:
+            self._settle(request, ReviewDecision.DENIED, None, emit)
+            return ReviewDecision.DENIED
+        answer: asyncio.Future[ReviewDecision] = asyncio.get_running_loop().create_future()
+        self._open[request.approval_id] = (request, answer, emit)
+        emit(request)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if self._open.pop(request.approval_id, None) is not None:
+                self._settle(request, ReviewDecision.ABORT, "interrupt", emit)
+            raise
+
+    def answer(self, approval_id: str, decision: ReviewDecision, by: str | None) -> bool:
+        """Take an answer; False when there is no such open question (any more)."""
+        entry = self._open.pop(approval_id, None)
+        if entry is None:
+            return False
+        request, answer, emit = entry
+        if decision is ReviewDecision.APPROVED_FOR_SESSION:
+            self.approved_digests.add(request.digest)
+        self._settle(request, decision, by or "unnamed client", emit)
+        if not answer.done():
+            answer.set_result(decision)
+        return True
+
+    def _settle(
+        self, request: ApprovalRequest, decision: ReviewDecision, by: str | None, emit: Callable[[EventMsg], None]
+    ) -> None:
+        resolved = ApprovalResolved(approval_id=request.approval_id, call_id=request.call_id, decision=decision, by=by)
+        self._recorder.event(resolved)
+        emit(resolved)
+
+
+class TurnApprover:
+    """Asks on behalf of one turn's calls; implements `tools.interface.Approver`."""
+
+    def __init__(
+        self,
+        approvals: Approvals,
+        emit: Callable[[EventMsg], None],
+        facts: SandboxFacts,
+        abort: Callable[[], None],
+    ) -> None:
+        self.can_ask = approvals.can_ask
+        self._approvals = approvals
+        self._emit = emit
+        self._facts = facts
+        self._abort = abort
+
+    async def command(self, *, call_id: str, argv: tuple[str, ...], cwd: Path, ask: Ask, digest: str) -> ReviewDecision:
+        """The answer for a command; an approval for the thread covers the same command again."""
+        return await self._decide(
+            ExecApprovalRequest(
+                call_id=call_id,
+                approval_id=_new_id(),
+                digest=digest,
+                command=argv,
+                cwd=str(cwd),
+                reason=ask.reason,
+                would_touch=ask.would_touch,
+                sandbox=self._facts,
+                unconfined=not ask.confined,
+            )
+        )
+
+    async def patch(
+        self, *, call_id: str, changes: dict[str, FileChange], reason: str | None, digest: str
+    ) -> ReviewDecision:
+        """The answer for a patch."""
+        return await self._decide(
+            ApplyPatchApprovalRequest(
+                call_id=call_id, approval_id=_new_id(), digest=digest, changes=changes, reason=reason
+            )
+        )
+
+    async def _decide(self, request: ApprovalRequest) -> ReviewDecision:
+        decision = await self._approvals.ask(request, self._emit)
+        if decision is ReviewDecision.ABORT:
+            self._abort()
+        return decision
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)

@@ -1,0 +1,130 @@
+"""The numbered stream of a thread's events: told to every listener in order, replayed to who missed some.
+
+Deltas are kept only until the event that says the whole: memory does not grow with what streamed by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+
+from codex_protocol.events import (
+    AgentMessage,
+    AgentMessageDelta,
+    AgentReasoning,
+    AgentReasoningDelta,
+    AgentReasoningRawContent,
+    AgentReasoningRawContentDelta,
+    Event,
+    EventMsg,
+    ExecCommandEnd,
+    ExecCommandOutputDelta,
+    NumberedEvent,
+)
+
+Listener = Callable[[NumberedEvent], None]
+
+RETAINED_EVENTS = 20_000
+"""Whole events kept for replay; who missed more needs a snapshot."""
+
+_WHOLE_OF: dict[type, type] = {
+    AgentMessage: AgentMessageDelta,
+    AgentReasoning: AgentReasoningDelta,
+    AgentReasoningRawContent: AgentReasoningRawContentDelta,
+}
+_DELTAS = (
+    AgentMessageDelta,
+    AgentReasoningDelta,
+    AgentReasoningRawContentDelta,
+    ExecCommandOutputDelta,
+)
+
+
+class EventLog:
+    """Numbers events, keeps what a late listener needs, and calls listeners at once."""
+
+    def __init__(self, *, retain: bool = True) -> None:
+        self.boot = secrets.token_hex(8)
+        """Another value means another agent process: numbers start anew."""
+        self.last = 0
+        """Number of the newest event; the first is 1."""
+        self._retain = retain
+        self._kept: dict[int, NumberedEvent] = {}
+        self._deltas: dict[object, list[int]] = {}
+        self._listeners: list[Listener] = []
+        self._lost_before = 0
+
+    def emit(self, submission_id: str, msg: EventMsg) -> NumberedEvent:
+        """Number an event, keep it for replay and tell every listener."""
+        self.last += 1
+        numbered = NumberedEvent(self.boot, self.last, Event(submission_id, msg))
+        if self._retain:
+            self._keep(numbered, msg)
+        for listener in tuple(self._listeners):
+            listener(numbered)
+        return numbered
+
+    def _keep(self, numbered: NumberedEvent, msg: EventMsg) -> None:
+        if isinstance(msg, _DELTAS):
+            key = msg.call_id if isinstance(msg, ExecCommandOutputDelta) else type(msg)
+            self._deltas.setdefault(key, []).append(numbered.n)
+        else:
+            key = msg.call_id if isinstance(msg, ExecCommandEnd) else _WHOLE_OF.get(type(msg))
+            if key is not None:
+                for n in self._deltas.pop(key, ()):
+                    self._kept.pop(n, None)
+        self._kept[numbered.n] = numbered
+        if len(self._kept) > RETAINED_EVENTS:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self._lost_before = oldest
+
+    def can_replay(self, since: tuple[str, int] | None) -> bool:
+        """Whether a listener at `since` can be brought up to date by replay alone; None asks from the start."""
+        boot, n = since or (self.boot, 0)
+        return boot == self.boot and n >= self._lost_before
+
+    def subscribe(self, listener: Listener, since: tuple[str, int] | None = None) -> Callable[[], None]:
+        """Call `listener` with what came after `since`, then with every event as it happens.
+
+        Args:
+            listener: Called synchronously, in order; must not block. What it raises is its own affair: it is dropped.
+            since: `(boot, n)` of the last event seen; None: everything that is kept.
+
+        Returns:
+            Call it to stop listening.
+        """
+        boot, seen = since or (self.boot, 0)
+        if boot != self.boot:
+            seen = 0
+        for n, numbered in list(self._kept.items()):
+            if n > seen:
+                listener(numbered)
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    async def events(self, since: tuple[str, int] | None = None) -> AsyncIterator[NumberedEvent]:
+        """Every event after `since` as it happens; never ends by itself. A slow reader holds nobody back."""
+        waiting: list[NumberedEvent] = []
+        there = asyncio.Event()
+
+        def take(numbered: NumberedEvent) -> None:
+            waiting.append(numbered)
+            there.set()
+
+        unsubscribe = self.subscribe(take, since)
+        try:
+            while True:
+                await there.wait()
+                there.clear()
+                batch, waiting[:] = waiting[:], []
+                for numbered in batch:
+                    yield numbered
+        finally:
+            unsubscribe()

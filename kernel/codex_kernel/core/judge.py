@@ -1,0 +1,55 @@
+"""The one decision function, with what the thread and the machine bring to it filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codex_kernel.policy.decide import decide_command, decide_patch
+from codex_kernel.policy.interface import CommandQuestion, Decision, PatchQuestion, Standing
+from codex_protocol.events import SandboxFacts
+
+if TYPE_CHECKING:
+    from codex_kernel.core.settings import TurnSettings
+    from codex_kernel.core.state import ThreadState
+
+
+class ThreadJudge:
+    """Judges one turn's calls; implements `tools.interface.Judge`."""
+
+    def __init__(self, state: ThreadState, settings: TurnSettings, facts: SandboxFacts) -> None:
+        self._state = state
+        self._settings = settings
+        self._facts = facts
+
+    async def command(self, question: CommandQuestion) -> Decision:
+        """Whether the command may run, and how."""
+        from codex_kernel.policy.worktree import GitWorkTree
+
+        return await decide_command(question, self._standing(), worktree=GitWorkTree(self._settings.cwd))
+
+    async def patch(self, question: PatchQuestion) -> Decision:
+        """Whether the files may be changed."""
+        settings = self._settings
+        sandbox = self._state.sandbox
+        return decide_patch(
+            question,
+            self._standing(),
+            may_write=lambda path: sandbox.may_write(path, settings.sandbox_policy, settings.cwd),
+        )
+
+    def consent(self) -> None:
+        """The user accepted this machine's weaker confinement."""
+        self._state.consents.record(self._facts.rung)
+
+    def _standing(self) -> Standing:
+        state, settings = self._state, self._settings
+        return Standing(
+            approval_policy=settings.approval_policy,
+            sandbox_policy=settings.sandbox_policy,
+            rung=self._facts.rung,
+            consented=state.consents.given(self._facts.rung),
+            can_ask=state.approvals.can_ask,
+            workspace=settings.cwd,
+            approved_digests=frozenset(state.approvals.approved_digests),
+            made_here=frozenset(state.made_here),
+        )

@@ -1,0 +1,7 @@
+"""The agent's own prompts, one file each beside this one."""
+
+from codex_kernel.prompt_files import prompt_loader
+
+__all__ = ["prompt_text"]
+
+prompt_text = prompt_loader(__file__)

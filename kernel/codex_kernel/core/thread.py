@@ -1,0 +1,451 @@
+"""A thread: the agent's state across turns. Ops in, numbered events out; one turn at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from codex_kernel.config.types import Config
+from codex_kernel.core.event_log import EventLog, Listener
+from codex_kernel.core.opening import Opened, open_thread
+from codex_kernel.core.state import ThreadState
+from codex_protocol.errors import CodexError, ThreadError
+from codex_protocol.events import (
+    BackgroundEvent,
+    ConversationHistory,
+    Error,
+    EventMsg,
+    GetHistoryEntryResponse,
+    ListCustomPromptsResponse,
+    McpListToolsResponse,
+    NumberedEvent,
+    ShutdownComplete,
+    TaskComplete,
+    TaskStarted,
+    ThreadNameUpdated,
+    TurnAborted,
+    TurnContextChanged,
+    UserMessage,
+    Warning,
+)
+from codex_protocol.items import Message, encode_item
+from codex_protocol.ops import (
+    AddToHistory,
+    Compact,
+    ExecApproval,
+    GetHistory,
+    GetHistoryEntryRequest,
+    Interrupt,
+    ListCustomPrompts,
+    ListMcpTools,
+    Op,
+    OverrideTurnContext,
+    PatchApproval,
+    Review,
+    RunUserShellCommand,
+    SetThreadName,
+    Shutdown,
+    Submission,
+    UserInput,
+    UserTurn,
+)
+from codex_protocol.policy import ReviewDecision
+
+if TYPE_CHECKING:
+    from codex_kernel.core.settings import TurnSettings
+    from codex_kernel.model.interface import ModelClient
+    from codex_kernel.sandbox.interface import Sandbox
+
+log = logging.getLogger(__name__)
+
+
+class Thread:
+    """The agent on one conversation. Made by `start`; ended by the op `shutdown` or by `aclose`."""
+
+    def __init__(self, opened: Opened, events: EventLog) -> None:
+        """Use `start`."""
+        self._state: ThreadState = opened.state
+        self._opened = opened
+        self._events = events
+        self._ops: asyncio.Queue[Submission] = asyncio.Queue()
+        self._next_id = 0
+        self._turn: asyncio.Task[str | None] | None = None
+        self._turn_told = asyncio.Event()
+        """Set when the end of the last turn has been told."""
+        self._later: list[Submission] = []
+        self._side_tasks: set[asyncio.Task[None]] = set()
+        """Tell of ends; run out by themselves."""
+        self._commands: set[asyncio.Task[None]] = set()
+        """The user's own commands; interrupted with the turn."""
+        self._seen_inputs: set[str] = set()
+        self._closed = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        config: Config,
+        *,
+        can_ask: bool,
+        originator: str = "codex",
+        model: ModelClient | None = None,
+        sandbox: Sandbox | None = None,
+        resume: Path | None = None,
+        fork: Path | None = None,
+        environment: dict[str, str] | None = None,
+        retain_events: bool = True,
+    ) -> Thread:
+        """A thread that is ready for ops; its first event is `session_configured`.
+
+        Args:
+            config: Everything it starts with.
+            can_ask: Whether anybody can answer approvals; if not, questions are denied and recorded.
+            originator: Name of the front end, told to the provider and kept in the rollout.
+            model: Answers its prompts; None makes the client the config names.
+            sandbox: Starts its commands; None makes this machine's.
+            resume: Rollout to go on with; it grows.
+            fork: Rollout to start from; a new one is written.
+            environment: What commands see before the policy is applied; None takes the process's.
+            retain_events: Keep events for listeners that come late.
+
+        Raises:
+            RolloutError: `resume` or `fork` cannot be read, or another process writes to it.
+            CredentialError: The provider needs a credential and there is none.
+        """
+        opened = open_thread(
+            config,
+            can_ask=can_ask,
+            originator=originator,
+            model=model,
+            sandbox=sandbox,
+            resume=resume,
+            fork=fork,
+            environment=dict(os.environ) if environment is None else environment,
+        )
+        thread = cls(opened, EventLog(retain=retain_events))
+        thread._begin()
+        return thread
+
+    def _begin(self) -> None:
+        self._emit("", self._opened.configured)
+        for notice in self._opened.notices:
+            self._emit("", Warning(message=notice))
+        self._loop_task = asyncio.create_task(self._run(), name=f"thread {self.id}")
+
+    @property
+    def id(self) -> str:
+        """The thread's id, a UUID."""
+        return self._state.thread_id
+
+    @property
+    def rollout_path(self) -> Path | None:
+        """Where it is kept; None for an ephemeral thread. The file is made with the first item."""
+        return self._opened.rollout_path
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn runs."""
+        return self._turn is not None
+
+    def submit(self, op: Op, id: str | None = None) -> str:
+        """Ask for something; never blocks. Returns the id that its events will carry.
+
+        Raises:
+            ThreadError: The thread has ended.
+        """
+        if self._closed.is_set():
+            raise ThreadError("the thread has ended; resume it to go on")
+        if id is None:
+            id = str(self._next_id)
+            self._next_id += 1
+        self._ops.put_nowait(Submission(id, op))
+        return id
+
+    def subscribe(self, listener: Listener, since: tuple[str, int] | None = None) -> Callable[[], None]:
+        """Call `listener` for what came after `since`, then for every event; returns what ends it. See `EventLog`."""
+        return self._events.subscribe(listener, since)
+
+    def can_replay(self, since: tuple[str, int] | None) -> bool:
+        """Whether `subscribe` from `since` misses nothing; otherwise a snapshot is needed."""
+        return self._events.can_replay(since)
+
+    async def events(self, since: tuple[str, int] | None = None) -> AsyncIterator[NumberedEvent]:
+        """Every event after `since`; ends after `shutdown_complete`."""
+        async for numbered in self._events.events(since):
+            yield numbered
+            if isinstance(numbered.event.msg, ShutdownComplete):
+                return
+
+    async def aclose(self) -> None:
+        """End the thread: interrupt a running turn, flush the rollout, end every process it started."""
+        if not self._closed.is_set():
+            with contextlib.suppress(ThreadError):
+                self.submit(Shutdown())
+        if self._loop_task is not None:
+            await self._loop_task
+
+    # The loop
+
+    def _emit(self, submission_id: str, msg: EventMsg) -> None:
+        self._events.emit(submission_id, msg)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                submission = await self._ops.get()
+                if isinstance(submission.op, Shutdown):
+                    await self._shut_down(submission.id)
+                    return
+                try:
+                    await self._handle(submission)
+                except CodexError as error:
+                    self._emit(submission.id, Error(message=str(error)))
+                except Exception as error:  # one bad op must not end the thread
+                    log.exception("%s failed", type(submission.op).__name__)
+                    self._emit(submission.id, Error(message=f"internal error: {type(error).__name__}: {error}"))
+        finally:
+            self._closed.set()
+
+    async def _handle(self, submission: Submission) -> None:
+        id, op = submission.id, submission.op
+        match op:
+            case UserInput() | UserTurn():
+                await self._take_input(id, op)
+            case Interrupt():
+                self._interrupt()
+            case OverrideTurnContext():
+                self._override(id, op)
+            case ExecApproval() | PatchApproval():
+                self._answer(id, op)
+            case RunUserShellCommand():
+                self._start(self._run_user_shell(id, op.command), self._commands)
+            case Compact() | Review():
+                self._start_special_turn(submission)
+            case SetThreadName():
+                self._state.recorder.event(ThreadNameUpdated(name=op.name))
+                self._opened.rename(op.name)
+                self._emit(id, ThreadNameUpdated(name=op.name))
+            case AddToHistory():
+                await asyncio.to_thread(self._opened.add_to_message_history, op.text)
+            case GetHistoryEntryRequest():
+                entry = await asyncio.to_thread(self._opened.message_history_entry, op.log_id, op.offset)
+                self._emit(id, GetHistoryEntryResponse(offset=op.offset, log_id=op.log_id, entry=entry))
+            case GetHistory():
+                self._emit(id, self._conversation())
+            case ListMcpTools():
+                self._emit(id, McpListToolsResponse(tools={}))
+            case ListCustomPrompts():
+                prompts = await asyncio.to_thread(self._opened.custom_prompts)
+                self._emit(id, ListCustomPromptsResponse(custom_prompts=prompts))
+            case Shutdown():
+                pass
+
+    def _conversation(self) -> ConversationHistory:
+        entries = tuple(msgspec.json.decode(encode_item(item)) for item in self._state.history.items)
+        return ConversationHistory(conversation_id=self.id, entries=entries)
+
+    # Input and turns
+
+    async def _take_input(self, id: str, op: UserInput | UserTurn) -> None:
+        from codex_kernel.core.user_input import images_of, message_of, text_of
+
+        if op.client_id is not None:
+            if op.client_id in self._seen_inputs:
+                return
+            self._seen_inputs.add(op.client_id)
+        settings = self._state.settings
+        if isinstance(op, UserTurn):
+            settings = settings.for_turn(op)
+        elif op.output_schema is not None:
+            settings = msgspec.structs.replace(settings, output_schema=op.output_schema)
+        message = await message_of(op.items, settings.cwd)
+        if self._turn is not None and self._turn.done():  # it has ended but is not told of: too late to steer it
+            await self._turn_told.wait()
+        if message is None:
+            self._emit(id, Warning(message="The input was empty, so nothing was sent."))
+            return
+        told = UserMessage(message=text_of(op.items), images=images_of(op.items), client_id=op.client_id)
+        if self._turn is not None:  # steer: on disk now, to the model with its next request
+            self._state.history.write(message)
+            self._state.steered.append(message)
+            self._emit(id, msgspec.structs.replace(told, steered=True))
+            return
+        self._start_turn(id, settings, message, told)
+
+    def _start_turn(self, id: str, settings: TurnSettings, message: Message, told: UserMessage) -> None:
+        from codex_kernel.core.context import missing_context
+        from codex_kernel.core.turn import Turn
+
+        state = self._state
+        state.recorder.turn_context(settings)
+        state.history.record(*missing_context(state, settings))
+        started = TaskStarted(model_context_window=settings.context_window())
+        state.recorder.event(started)
+        state.history.record(message)
+        self._emit(id, started)
+        self._emit(id, told)
+        turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt)
+
+        async def work() -> str | None:
+            await turn.run()
+            return turn.last_message
+
+        self._run_as_turn(id, work(), settings, [told.message])
+
+    def _start_special_turn(self, submission: Submission) -> None:
+        if self._turn is not None:
+            self._later.append(submission)
+            self._emit(submission.id, BackgroundEvent(message="That will be done when the running turn has ended."))
+            return
+        id, op, state = submission.id, submission.op, self._state
+        settings = state.settings
+        started = TaskStarted(model_context_window=settings.context_window())
+        state.recorder.event(started)
+        self._emit(id, started)
+
+        def emit(msg: EventMsg) -> None:
+            self._emit(id, msg)
+
+        async def work() -> str | None:
+            if isinstance(op, Review):
+                from codex_kernel.core.review import run_review
+
+                return await run_review(state, settings, op, emit, abort=self._interrupt)
+            from codex_kernel.core.compaction import compact
+
+            await compact(state, settings, emit, automatic=False)
+            return None
+
+        self._run_as_turn(id, work(), settings, [])
+
+    def _run_as_turn(
+        self, id: str, work: Coroutine[Any, Any, str | None], settings: TurnSettings, input_messages: list[str]
+    ) -> None:
+        self._turn_told.clear()
+        self._turn = asyncio.create_task(work, name=f"turn {id}")
+        self._start(self._tell_end(id, self._turn, settings, input_messages), self._side_tasks)
+
+    async def _tell_end(
+        self, id: str, turn: asyncio.Task[str | None], settings: TurnSettings, input_messages: list[str]
+    ) -> None:
+        """Wait for a turn's end and tell of it, whatever it is."""
+        await asyncio.wait({turn})
+        end: EventMsg
+        try:
+            end = TaskComplete(last_agent_message=turn.result())
+        except asyncio.CancelledError:
+            end = TurnAborted(reason="interrupted")
+        except CodexError as error:
+            end = self._failed(id, str(error))
+        except Exception as error:  # the outermost frame of a turn: somebody waits for its end
+            log.exception("the turn failed")
+            end = self._failed(id, f"internal error: {type(error).__name__}: {error}")
+        self._state.history.append(*self._state.take_steered())
+        try:
+            self._state.recorder.event(end)
+        except CodexError as error:
+            self._emit(id, Warning(message=str(error)))
+        self._turn = None
+        self._emit(id, end)
+        self._turn_told.set()
+        if isinstance(end, TaskComplete) and end.error is None and input_messages:
+            from codex_kernel.core.notify import notify_turn_complete
+
+            notify_turn_complete(
+                settings.config.notify,
+                thread_id=self.id,
+                turn_id=id,
+                cwd=str(settings.cwd),
+                input_messages=input_messages,
+                last_assistant_message=end.last_agent_message,
+            )
+        later, self._later = self._later, []
+        for submission in later:
+            self._ops.put_nowait(submission)
+        await asyncio.to_thread(self._sync)
+
+    def _failed(self, id: str, message: str) -> TaskComplete:
+        self._emit(id, Error(message=message))
+        return TaskComplete(last_agent_message=None, error=message)
+
+    def _sync(self) -> None:
+        try:
+            self._state.recorder.sync()
+        except CodexError as error:
+            log.warning("%s", error)
+
+    def _interrupt(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+        for command in tuple(self._commands):
+            command.cancel()
+
+    # Smaller ops
+
+    def _override(self, id: str, op: OverrideTurnContext) -> None:
+        if op.cwd is not None and not Path(op.cwd).is_absolute():
+            raise ThreadError(f"cwd must be absolute, not {op.cwd}")
+        state = self._state
+        state.settings = state.settings.overridden(op)
+        if op.cwd is not None:
+            state.user_instructions = self._opened.instructions_for(state.settings)
+        settings = state.settings
+        self._emit(
+            id,
+            TurnContextChanged(
+                cwd=str(settings.cwd),
+                approval_policy=settings.approval_policy,
+                sandbox_policy=settings.sandbox_policy,
+                model=settings.model,
+                effort=settings.effort,
+            ),
+        )
+
+    def _answer(self, id: str, op: ExecApproval | PatchApproval) -> None:
+        known = self._state.approvals.answer(op.id, op.decision, op.by)
+        if not known:
+            self._emit(id, Warning(message="That question has been answered already, or its turn has ended."))
+        elif op.decision is ReviewDecision.ABORT:
+            self._interrupt()
+
+    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
+
+    async def _run_user_shell(self, id: str, command: str) -> None:
+        from codex_kernel.core.user_shell import run_user_shell
+
+        try:
+            item = await run_user_shell(self._state, command, lambda msg: self._emit(id, msg))
+        except CodexError as error:
+            self._emit(id, Error(message=str(error)))
+            return
+        if self._turn is not None:
+            self._state.history.write(item)
+            self._state.steered.append(item)
+        else:
+            self._state.history.record(item)
+
+    async def _shut_down(self, id: str) -> None:
+        self._interrupt()
+        while waiting := self._commands | self._side_tasks:
+            await asyncio.wait(waiting)
+        state = self._state
+        await state.sessions.aclose()
+        await state.sandbox.aclose()
+        await state.client.aclose()
+        try:
+            state.recorder.sync()
+            state.recorder.close()
+        except CodexError as error:
+            self._emit(id, Error(message=f"the thread may not be wholly on disk: {error}"))
+        self._closed.set()
+        self._emit(id, ShutdownComplete())

@@ -1,0 +1,239 @@
+"""One turn: from the user's input to the model's last answer.
+
+Sampling, running calls, compaction and approval are functions this loop calls, not branches in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from codex_kernel.core.approvals import TurnApprover
+from codex_kernel.core.calls import run_calls
+from codex_kernel.core.compaction import compact
+from codex_kernel.core.history import call_id_of
+from codex_kernel.core.instructions import aborted_message, base_instructions
+from codex_kernel.core.judge import ThreadJudge
+from codex_kernel.core.sampling import Partial, Sampled, sample
+from codex_kernel.core.settings import TurnSettings
+from codex_kernel.core.state import Emit, ThreadState
+from codex_kernel.model.interface import Prompt
+from codex_kernel.tools.interface import ToolContext
+from codex_protocol.errors import ContextWindowExceeded
+from codex_protocol.events import (
+    AgentMessage,
+    AgentReasoning,
+    AgentReasoningRawContent,
+    EventMsg,
+    PlanUpdate,
+    TokenCount,
+    TokenUsage,
+    WebSearchEnd,
+)
+from codex_protocol.items import (
+    CustomToolCall,
+    FunctionCall,
+    Item,
+    LocalShellCall,
+    Message,
+    Reasoning,
+    ToolCallItem,
+    WebSearchCall,
+    assistant_message,
+)
+
+if TYPE_CHECKING:
+    from codex_kernel.patch.turn_diff import TurnDiff
+
+
+class Turn:
+    """A running turn. `run` is awaited once."""
+
+    def __init__(
+        self,
+        state: ThreadState,
+        settings: TurnSettings,
+        emit: Emit,
+        *,
+        instructions: str | None = None,
+        abort: Callable[[], None],
+    ) -> None:
+        """Prepare a turn.
+
+        Args:
+            state: The thread's; its history grows by the turn's items.
+            settings: Kept for the whole turn.
+            emit: Called once per event, in order; must not block.
+            instructions: Replaces the base prompt; None for the thread's own.
+            abort: Called when a person answers an approval with "stop the turn".
+        """
+        self._state = state
+        self._settings = settings
+        self._tell = emit
+        self._instructions = instructions or base_instructions(settings.config)
+        self._offer = settings.offer(confinable=True)
+        self._tools = state.registry.offered(self._offer)
+        self._info = settings.info()
+        facts = state.sandbox.facts(settings.sandbox_policy)
+        self._approver = TurnApprover(state.approvals, emit, facts, abort)
+        self._judge = ThreadJudge(state, settings, facts)
+        self._diff = _turn_diff(settings)
+        self._environment = _command_environment(settings, state.base_environment)
+        self._partial = Partial()
+        self._futile = False
+        """Compaction did not make the history shorter: not worth another request in this turn."""
+        self.last_message: str | None = None
+        """The last thing the model said in this turn."""
+
+    async def run(self) -> None:
+        """Sample and run calls until the model asks for none and nobody has added anything.
+
+        Raises:
+            ModelError: The provider failed past its retries; the history stays valid.
+            asyncio.CancelledError: Interrupted; the history stays valid and tells the model of it.
+        """
+        state = self._state
+        state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
+        try:
+            while True:
+                state.history.append(*state.take_steered())
+                sampled = await self._sample()
+                calls = self._take(sampled)
+                if calls:
+                    outputs = await run_calls(calls, state.registry, self._context, state.history, self._emit)
+                    state.history.append(*outputs)
+                elif not state.steered:
+                    return
+        except asyncio.CancelledError:
+            self._leave_interrupted()
+            raise
+
+    def _emit(self, msg: EventMsg) -> None:
+        if isinstance(msg, PlanUpdate):
+            self._state.plan = msg.plan
+            self._state.recorder.event(msg)
+        self._tell(msg)
+
+    async def _sample(self) -> Sampled:
+        """One response, the history compacted first when it has grown too long."""
+        state, settings = self._state, self._settings
+        limit = settings.compact_limit()
+        if limit is not None and not self._futile and state.meter.tokens(state.history.items) >= limit:
+            self._futile = not await compact(state, settings, self._emit, automatic=True)
+        try:
+            return await self._ask()
+        except ContextWindowExceeded:
+            if not await compact(state, settings, self._emit, automatic=True):
+                raise
+            return await self._ask()
+
+    async def _ask(self) -> Sampled:
+        settings = self._settings
+        self._partial.text = ""
+        prompt = Prompt(
+            model=settings.model,
+            instructions=self._instructions,
+            input=self._state.history.items,
+            tools=self._tools,
+            effort=settings.effort,
+            summary=settings.summary if self._info.supports_reasoning_summaries else None,
+            verbosity=settings.config.model_verbosity,
+            output_schema=settings.output_schema,
+            thread_id=self._state.thread_id,
+            store=not settings.config.disable_response_storage,
+        )
+        return await sample(
+            prompt,
+            self._state.client,
+            self._emit,
+            self._partial,
+            show_raw=settings.config.show_raw_agent_reasoning,
+        )
+
+    def _take(self, sampled: Sampled) -> list[ToolCallItem]:
+        """Record a response, then tell of it; returns its calls."""
+        history = self._state.history
+        items = history.with_fresh_call_ids(sampled.items)
+        history.record(*items)
+        said = [item.text() for item in items if isinstance(item, Message) and item.role == "assistant"]
+        self.last_message = said[-1] if said else None
+        for item in items:
+            self._tell_of(item)
+        if sampled.usage is not None:
+            self._count(sampled.usage)
+        return [item for item in items if isinstance(item, FunctionCall | CustomToolCall | LocalShellCall)]
+
+    def _tell_of(self, item: Item) -> None:
+        match item:
+            case Message(role="assistant") if item.text():
+                self._emit(AgentMessage(message=item.text()))
+            case Reasoning():
+                for part in item.summary:
+                    self._emit(AgentReasoning(text=part.text))
+                if self._settings.config.show_raw_agent_reasoning:
+                    for raw in item.content or ():
+                        self._emit(AgentReasoningRawContent(text=raw.text))
+            case WebSearchCall():
+                action = item.action or {}
+                query = action.get("query")
+                self._emit(WebSearchEnd(call_id=item.id or "", query=str(query or ""), action=action or None))
+            case _:
+                pass
+
+    def _count(self, usage: TokenUsage) -> None:
+        state = self._state
+        state.usage += usage
+        state.meter.report(usage, len(state.history.items))
+        count = TokenCount(
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_input_tokens=usage.cache_write_input_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_output_tokens=usage.reasoning_output_tokens,
+            total_tokens=usage.total_tokens,
+            total=state.usage,
+            model_context_window=self._settings.context_window(),
+        )
+        state.recorder.event(count)
+        self._emit(count)
+
+    def _context(self, call: ToolCallItem) -> ToolContext:
+        settings = self._settings
+        return ToolContext(
+            call_id=call_id_of(call),
+            config=settings.config,
+            cwd=settings.cwd,
+            approval_policy=settings.approval_policy,
+            sandbox_policy=settings.sandbox_policy,
+            emit=self._emit,
+            sandbox=self._state.sandbox,
+            judge=self._judge,
+            approver=self._approver,
+            sessions=self._state.sessions,
+            turn_diff=self._diff,
+            environment=self._environment,
+            made_here=self._state.made_here,
+        )
+
+    def _leave_interrupted(self) -> None:
+        """Keep what was said so far, and tell the model that it was stopped."""
+        history = self._state.history
+        text = self._partial.text
+        if text.strip():
+            history.record(assistant_message(text))
+            self._emit(AgentMessage(message=text))
+        history.append(*self._state.take_steered())
+        history.record(aborted_message())
+
+
+def _turn_diff(settings: TurnSettings) -> TurnDiff:
+    from codex_kernel.patch.turn_diff import TurnDiff
+
+    return TurnDiff(settings.cwd)
+
+
+def _command_environment(settings: TurnSettings, base: dict[str, str]) -> dict[str, str]:
+    from codex_kernel.sandbox.environment import command_environment
+
+    return command_environment(settings.config.shell_environment_policy, base)

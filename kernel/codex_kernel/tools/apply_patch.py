@@ -1,0 +1,152 @@
+"""`apply_patch`: a verified patch, approved where that is needed, written file by file.
+
+Source: spec/apply-patch.md section 6, spec/approvals-and-sandbox.md section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from codex_kernel.model.interface import FreeformTool, FunctionTool, ToolSpec
+from codex_kernel.policy.interface import Ask, Deny, PatchQuestion
+from codex_kernel.tools.interface import ToolOutput, decode_arguments, object_schema
+from codex_kernel.tools.prompts import prompt_text
+from codex_protocol.errors import PatchError
+from codex_protocol.events import EventMsg, FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff
+from codex_protocol.items import CustomToolCall, FunctionCall, ToolCallItem
+from codex_protocol.policy import ReviewDecision
+
+if TYPE_CHECKING:
+    from codex_kernel.patch.apply import VerifiedPatch
+    from codex_kernel.tools.interface import Offer, ToolContext
+
+REJECTED = "patch rejected by user"
+
+
+class PatchArguments(msgspec.Struct, frozen=True):
+    """Arguments of the function form."""
+
+    input: str
+
+
+class ApplyPatch:
+    """Changes files by a patch."""
+
+    names = ("apply_patch",)
+    parallel = False
+
+    def spec(self, offer: Offer) -> ToolSpec | None:
+        """Freeform where the provider takes it, else a function with one string."""
+        if offer.apply_patch == "freeform" and offer.freeform:
+            return FreeformTool(
+                name="apply_patch",
+                description="Edits files by a patch in the given grammar. Send the patch itself, not JSON.",
+                definition=prompt_text("apply_patch.lark"),
+            )
+        if offer.apply_patch == "none":
+            return None
+        return FunctionTool(
+            name="apply_patch",
+            description=prompt_text("apply_patch.md"),
+            parameters=object_schema(
+                {"input": {"type": "string", "description": "The whole patch."}}, required=("input",)
+            ),
+        )
+
+    async def run(self, call: ToolCallItem, context: ToolContext) -> ToolOutput:
+        """Verify, ask if need be, and apply."""
+        match call:
+            case CustomToolCall():
+                text = call.input
+            case FunctionCall():
+                text = decode_arguments(call.arguments, PatchArguments).input
+            case _:
+                text = "\n".join(call.action.command)
+        return await run_patch(text, context.cwd, context)
+
+
+async def run_patch(text: str, cwd: Path, context: ToolContext) -> ToolOutput:
+    """What `text` comes to when applied in `cwd`; whatever is wrong with it is told to the model."""
+    from codex_kernel.patch.apply import verify
+
+    try:
+        verified = await asyncio.to_thread(verify, text, cwd, may_read=context.sandbox.may_read)
+    except PatchError as error:
+        return ToolOutput(f"error: {error}", success=False)
+    # Judged by the real paths that will be written: a link swapped in meanwhile changes nothing.
+    real = {edit.path: verified.changes.get(edit.named, FileChange()) for edit in verified.files}
+    decision = await context.judge.patch(PatchQuestion(changes=real, cwd=cwd))
+    if isinstance(decision, Deny):
+        return ToolOutput(f"patch rejected: {decision.reason}", success=False)
+    if isinstance(decision, Ask):
+        answer = await context.approver.patch(
+            call_id=context.call_id,
+            changes=_by_text(verified),
+            reason=decision.reason,
+            digest=_digest(verified),
+        )
+        if answer not in (ReviewDecision.APPROVED, ReviewDecision.APPROVED_FOR_SESSION):
+            why = REJECTED if context.approver.can_ask else f"patch rejected: {decision.unanswered().reason}"
+            return ToolOutput(why, success=False)
+    return await _apply(verified, context, auto_approved=not isinstance(decision, Ask))
+
+
+async def _apply(verified: VerifiedPatch, context: ToolContext, *, auto_approved: bool) -> ToolOutput:
+    from codex_kernel.patch.apply import apply
+
+    started = time.monotonic()
+    context.emit(PatchApplyBegin(call_id=context.call_id, auto_approved=auto_approved, changes=_by_text(verified)))
+    failure: PatchError | None = None
+    summary = ""
+    context.turn_diff.before(verified)
+    writing = asyncio.ensure_future(asyncio.to_thread(apply, verified))
+    interrupted = False
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:  # an interrupt never leaves half a patch, and the model is told what was written
+        interrupted = True
+        await asyncio.wait({writing})
+    except PatchError:
+        pass
+    try:
+        applied = writing.result()
+        summary = applied.summary
+        context.made_here.update(str(edit.path) for edit in verified.files if edit.before is None)
+    except PatchError as error:
+        failure = error
+    diff = context.turn_diff.text()
+    after: list[EventMsg] = [
+        PatchApplyEnd(
+            call_id=context.call_id,
+            stdout=summary,
+            stderr=str(failure) if failure else "",
+            success=failure is None,
+        )
+    ]
+    if diff:
+        after.append(TurnDiff(unified_diff=diff))
+    seconds = time.monotonic() - started
+    head = f"Exit code: {1 if failure else 0}\nWall time: {seconds:.4f} seconds\nOutput:\n"
+    output = ToolOutput(head + (str(failure) if failure else summary), success=failure is None, after=tuple(after))
+    if interrupted:
+        context.interrupted = output
+        raise asyncio.CancelledError
+    return output
+
+
+def _digest(verified: VerifiedPatch) -> str:
+    from codex_kernel.policy.digest import FileEdit, patch_digest, sha256_of
+
+    return patch_digest(
+        FileEdit(edit.path, sha256_of(edit.before.data) if edit.before else None, edit.after)
+        for edit in verified.files
+    )
+
+
+def _by_text(verified: VerifiedPatch) -> dict[str, FileChange]:
+    return {str(path): change for path, change in verified.changes.items()}

@@ -1,0 +1,50 @@
+"""Local images as the model takes them: read, recognised by their first bytes, made into a `data:` URL."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from codex_protocol.items import InputImage
+
+MAX_BYTES = 20 * 1024 * 1024
+"""Providers refuse larger ones."""
+
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+
+
+class UnreadableImage(Exception):
+    """The file cannot be used as an image; the message says why."""
+
+
+def load_image(path: Path) -> InputImage:
+    """The image at `path`.
+
+    Raises:
+        UnreadableImage: Missing, unreadable, larger than 20 MiB, or not a PNG, JPEG, GIF, BMP or WebP.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableImage(f"{path} is larger than 20 MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"{path} cannot be read: {error.strerror or error}") from error
+    mime = _mime_of(data)
+    if mime is None:
+        raise UnreadableImage(f"{path} is not a PNG, JPEG, GIF, BMP or WebP image")
+    return InputImage(f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}")
+
+
+def _mime_of(data: bytes) -> str | None:
+    for magic, mime in _MAGIC:
+        if data.startswith(magic):
+            return mime
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return None

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codex_cli.commands import ROOT as COMMANDS
+from codex_cli.parser import parse
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def codex_commands() -> list[str]:
+    """Every command line of the README that starts `codex`, up to its comment, pipe or end."""
+    found = [
+        command.strip().rstrip(")")
+        for block in blocks(README, "sh")
+        for command in re.findall(r"(?:^|[|&(/])\s*(codex [^|#\n]+)", block, re.MULTILINE)
+    ]
+    return [re.split(r"\) {2,}", command)[0] for command in found]
+
+
+def test_the_readme_sets_up_with_exactly_the_two_commands_that_ci_runs() -> None:
+    first, second = blocks(README, "sh")[0].splitlines()
+    ci = (ROOT / ".ci/run").read_text("utf-8")
+    (pattern,) = re.findall(r'grep -x "([^"]+)" README.md', ci)
+    assert [line for line in README.splitlines() if re.fullmatch(pattern, line)] == [first]
+    assert second == "tests/run"
+    assert ci.rstrip().endswith("\ntests/run")
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(codex_commands()) >= 6
+
+
+@pytest.mark.parametrize("command", codex_commands())
+def test_a_command_of_the_readme_is_one_the_command_line_knows(command: str) -> None:
+    assert parse(COMMANDS, shlex.split(command)[1:]).path[0] == "exec"
+
+
+def test_the_program_of_the_kernels_readme_runs_a_turn_from_outside_the_tree(tmp_path: Path) -> None:
+    (program,) = blocks((ROOT / "kernel/README.md").read_text("utf-8"), "python")
+    (tmp_path / "notes.txt").write_text("three\nshort\nlines\n", encoding="utf-8")
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "notes.txt" in done.stdout

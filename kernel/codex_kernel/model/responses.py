@@ -83,12 +83,12 @@ def _settings(prompt: Prompt) -> dict[str, Any]:
 
 
 def _reasoning(prompt: Prompt) -> dict[str, Any] | None:
-    if prompt.summary is None and prompt.effort is None:
+    if prompt.summary is None:
         return None
     reasoning: dict[str, Any] = {}
     if prompt.effort is not None:
         reasoning["effort"] = prompt.effort
-    if prompt.summary is not None and prompt.summary is not Summary.NONE:
+    if prompt.summary is not Summary.NONE:
         reasoning["summary"] = prompt.summary
     return reasoning
 

@@ -5,7 +5,7 @@ Source: spec/model-api.md section 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -232,7 +232,7 @@ class ResponsesReader:
             return self._item_done(parsed.item)
         return (parsed,)
 
-    def finish(self) -> Sequence[ResponseEvent]:
+    def finish(self) -> Iterator[ResponseEvent]:
         """What remains to be said once the answer is whole or the stream has ended; `Completed` is last.
 
         Raises:
@@ -240,13 +240,12 @@ class ResponsesReader:
         """
         if self._finished is None:
             raise StreamClosed("The stream ended before the response was complete.")
-        events: list[ResponseEvent] = []
         if self._accepted.count == 0:  # some providers send the items only here
             for item in self._finished.output:
-                events += self._item_done(item)
+                yield from self._item_done(item)
         if self._unsettled_text:
             raise StreamClosed("The provider sent text, and ended the response without it.")
-        return (*events, self._finished.completed)
+        yield self._finished.completed
 
     def _item_done(self, item: Item) -> Sequence[ResponseEvent]:
         if isinstance(item, Message):

@@ -1,0 +1,151 @@
+"""The model client: thin I/O between a wire's two pure functions, a prompt's body and an answer's events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from codex_kernel.model.interface import Prompt, ResponseEvent, Retrying
+from codex_kernel.model.sse import SseSplitter
+from codex_protocol.errors import StreamClosed
+
+if TYPE_CHECKING:
+    import httpx
+
+    from codex_kernel.model.sending import Sender
+
+SETTLED_WAIT_S = 5.0
+"""How long remarks (token counts, the end mark) are waited for once the answer itself is whole."""
+DRAIN_S = 2.0
+"""How long the end of a finished stream is waited for in the background, so that its connection can serve again."""
+
+
+class Reader(Protocol):
+    """Reads one answer, an event's data at a time."""
+
+    @property
+    def done(self) -> bool:
+        """The answer is whole and nothing follows."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """The answer is whole, but remarks may follow."""
+        ...
+
+    def feed(self, data: bytes) -> Sequence[ResponseEvent]:
+        """The events in one event's data.
+
+        Raises:
+            ModelError: The provider reports a failure, or the data cannot be read.
+        """
+        ...
+
+    def finish(self) -> Iterator[ResponseEvent]:
+        """What remains to be said; `Completed` is last.
+
+        Raises:
+            ModelError: The answer is not whole.
+        """
+        ...
+
+
+class Wire(Protocol):
+    """How one API is spoken."""
+
+    path: str
+    """Below the provider's base URL."""
+
+    def encode(self, prompt: Prompt) -> bytes:
+        """The request's body."""
+        ...
+
+    def reader(self, prompt: Prompt) -> Reader:
+        """A reader for the answer."""
+        ...
+
+
+class HttpModelClient:
+    """A `ModelClient` over HTTP."""
+
+    def __init__(self, wire: Wire, sender: Sender, *, stream_max_retries: int) -> None:
+        self.stream_max_retries = stream_max_retries
+        self._wire = wire
+        self._sender = sender
+        self._draining: set[asyncio.Task[None]] = set()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[ResponseEvent, None]:
+        """See `ModelClient.stream`."""
+        body = self._wire.encode(prompt)
+        async with contextlib.aclosing(self._sender.open(self._wire.path, body)) as steps:
+            async for step in steps:
+                if isinstance(step, Retrying):
+                    yield step
+                    continue
+                async with contextlib.aclosing(self._read(step, self._wire.reader(prompt))) as events:
+                    async for event in events:
+                        yield event
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
+        await self._sender.aclose()
+
+    async def _read(self, response: httpx.Response, reader: Reader) -> AsyncGenerator[ResponseEvent, None]:
+        pieces = response.aiter_bytes()
+        splitter = SseSplitter()
+        try:
+            ended = False
+            while not (ended or reader.done):
+                piece = await _next(pieces, reader)
+                ended = piece is None
+                for data in splitter.close() if piece is None else splitter.feed(piece):
+                    for event in reader.feed(data):
+                        yield event
+                    if reader.done:
+                        break
+            for event in reader.finish():
+                yield event
+        finally:
+            if reader.done:
+                self._drain(response, pieces)
+            else:
+                await response.aclose()
+
+    def _drain(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
+        task = asyncio.create_task(_read_to_end(response, pieces))
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+
+async def _next(pieces: AsyncIterator[bytes], reader: Reader) -> bytes | None:
+    """The next bytes of the answer; None at their end, or when a settled answer's remarks do not come."""
+    import httpx
+
+    try:
+        async with asyncio.timeout(SETTLED_WAIT_S if reader.settled else None):
+            return await anext(pieces, None)
+    except TimeoutError:
+        return None
+    except httpx.ReadTimeout:
+        problem = "The provider fell silent in the middle of the response (idle time-out)."
+    except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
+        problem = f"The connection broke in the middle of the response: {str(error) or type(error).__name__}"
+    if reader.settled:
+        return None
+    raise StreamClosed(problem)
+
+
+async def _read_to_end(response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
+    """Read a finished stream to its end, which follows at once from all but broken servers."""
+    with contextlib.suppress(Exception):  # nothing of the answer depends on it
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                async for _ in pieces:
+                    pass
+        finally:
+            await response.aclose()

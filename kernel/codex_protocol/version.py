@@ -1,3 +1,3 @@
-"""This release's version; a test holds it equal to pyproject.toml's."""
+"""This release's version; the build reads it from here."""
 
 VERSION = "0.1.0"

@@ -107,7 +107,7 @@ def _quiet(emit: Emit) -> Emit:
 
 
 def _without_oldest(items: list[Item]) -> list[Item] | None:
-    """The items without the older half of what is not context, calls and outputs together; None: nothing to leave out."""
+    """The items without the older half of what is not context, calls with outputs; None: nothing to leave out."""
     leading = 0
     while leading < len(items):
         item = items[leading]

@@ -25,6 +25,7 @@ from codex_protocol.items import (
     ToolCallItem,
     WebSearchCall,
 )
+from codex_store.context_items import is_prompt
 
 _CALLS = (FunctionCall, CustomToolCall, LocalShellCall)
 
@@ -103,22 +104,9 @@ def is_kept(item: Item) -> bool:
     return not (isinstance(item, Message) and item.role == "system")
 
 
-CONTEXT_TAGS = (
-    "<environment_context>",
-    "<user_instructions>",
-    "# AGENTS.md instructions",
-    "<turn_aborted>",
-    "<permissions>",
-    "<skills_instructions>",
-    "<hook_prompt",
-    "<user_shell_command>",
-)
-"""What a user or developer message of ours starts with, as told from one that a person wrote."""
-
-
 def is_context(item: Message) -> bool:
     """Whether a message was written by us, not by the user."""
-    return item.role == "developer" or item.text().lstrip().startswith(CONTEXT_TAGS)
+    return item.role == "developer" or (item.role == "user" and not is_prompt(item))
 
 
 def is_call(item: Item) -> bool:

@@ -143,8 +143,7 @@ def _digest(verified: VerifiedPatch) -> str:
     from codex_kernel.policy.digest import FileEdit, patch_digest, sha256_of
 
     return patch_digest(
-        FileEdit(edit.path, sha256_of(edit.before.data) if edit.before else None, edit.after)
-        for edit in verified.files
+        FileEdit(edit.path, sha256_of(edit.before.data) if edit.before else None, edit.after) for edit in verified.files
     )
 
 

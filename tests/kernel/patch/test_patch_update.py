@@ -1,0 +1,249 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codex_kernel.patch.diff import changed_ranges, unified
+from codex_kernel.patch.parse import UpdateFile, format_patch, parse_patch
+from codex_kernel.patch.text import FileText
+from codex_kernel.patch.update import update_text
+from codex_protocol.errors import PatchError
+from tests.support.patch_making import patch_between
+
+
+def update(before: bytes, *lines: str) -> tuple[bytes, str]:
+    """The file after the chunks in `lines`, and its diff with one line of context."""
+    text = "\n".join(["*** Begin Patch", "*** Update File: f", *lines, "*** End Patch"])
+    (hunk,) = parse_patch(text).hunks
+    assert isinstance(hunk, UpdateFile)
+    old = FileText.decode(before)
+    updated = update_text(old, hunk.chunks)
+    new = FileText.decode(updated.text.encode())
+    return updated.text.encode(), unified(old.with_ends(), new.with_ends(), updated.ranges, context=1)
+
+
+UPDATES = {
+    "two chunks": (
+        b"foo\nbar\nbaz\nqux\n",
+        ["@@", " foo", "-bar", "+BAR", "@@", " baz", "-qux", "+QUX"],
+        b"foo\nBAR\nbaz\nQUX\n",
+        "@@ -1,4 +1,4 @@\n foo\n-bar\n+BAR\n baz\n-qux\n+QUX\n",
+    ),
+    "first line, blank line after": (
+        b"foo\nbar\nbaz\n",
+        ["@@", "-foo", "+FOO", " bar", ""],
+        b"FOO\nbar\nbaz\n",
+        "@@ -1,2 +1,2 @@\n-foo\n+FOO\n bar\n",
+    ),
+    "last line, blank line after": (
+        b"foo\nbar\nbaz\n",
+        ["@@", " foo", " bar", "-baz", "+BAZ", ""],
+        b"foo\nbar\nBAZ\n",
+        "@@ -2,2 +2,2 @@\n bar\n-baz\n+BAZ\n",
+    ),
+    "addition at the end of the file": (
+        b"foo\nbar\nbaz\n",
+        ["@@", "+quux", "*** End of File"],
+        b"foo\nbar\nbaz\nquux\n",
+        "@@ -3 +3,2 @@\n baz\n+quux\n",
+    ),
+    "three chunks": (
+        b"a\nb\nc\nd\ne\nf\n",
+        ["@@", " a", "-b", "+B", "@@", " d", "-e", "+E", "@@", " f", "+g", "*** End of File"],
+        b"a\nB\nc\nd\nE\nf\ng\n",
+        "@@ -1,6 +1,7 @@\n a\n-b\n+B\n c\n d\n-e\n+E\n f\n+g\n",
+    ),
+    "only line": (
+        b"session directory content\n",
+        ["-session directory content", "+x"],
+        b"x\n",
+        "@@ -1 +1 @@\n-session directory content\n+x\n",
+    ),
+    "every line removed": (b"a\nb\n", ["-a", "-b"], b"", "@@ -1,2 +0,0 @@\n-a\n-b\n"),
+    "empty file": (b"", ["@@", "+a"], b"a\n", "@@ -0,0 +1 @@\n+a\n"),
+    "same line twice": (
+        b"x\na\nx\na\n",
+        ["@@", "-a", "+1", "@@", "-a", "+2"],
+        b"x\n1\nx\n2\n",
+        "@@ -1,4 +1,4 @@\n x\n-a\n+1\n x\n-a\n+2\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_update_gives_text_and_diff_of_the_sheet(name: str) -> None:
+    before, lines, after, diff = UPDATES[name]
+    assert update(before, *lines) == (after, diff)
+
+
+RESULTS = {
+    "addition below its scope, not at the end": (
+        b"class A\n  x\nclass B\n  x\n",
+        ["@@ class A", "+  new"],
+        b"class A\n  new\n  x\nclass B\n  x\n",
+    ),
+    "addition before an edit in list order": (b"a\nb\n", ["@@", "+c", "@@", "-a", "+A"], b"A\nb\nc\n"),
+    "scope decides between equal places": (
+        b"class A\n  x\nclass B\n  x\n",
+        ["@@ class B", "-  x", "+  y"],
+        b"class A\n  x\nclass B\n  y\n",
+    ),
+    "nested scopes": (
+        b"class A\n def f\n  x\nclass B\n def f\n  x\n",
+        ["@@ class B", "@@ def f", "-  x", "+  y"],
+        b"class A\n def f\n  x\nclass B\n def f\n  y\n",
+    ),
+    "scope repeated as context": (b"def f\n  x\n", ["@@ def f", " def f", "-  x", "+  y"], b"def f\n  y\n"),
+    "same scope for two chunks": (
+        b"class A\n  x\n  y\n",
+        ["@@ class A", "-  x", "+  1", "@@ class A", "-  y", "+  2"],
+        b"class A\n  1\n  2\n",
+    ),
+    "beginning of the scope's line": (
+        b"a\nclass A(Base):\n  a\n",
+        ["@@ class A", "-  a", "+  b"],
+        b"a\nclass A(Base):\n  b\n",
+    ),
+    "line numbers of a unified diff": (b"a\nb\n", ["@@ -2,1 +2,1 @@", "-b", "+c"], b"a\nc\n"),
+    "scope after line numbers": (b"f\nx\ng\nx\n", ["@@ -4,1 +4,1 @@ g", "-x", "+y"], b"f\nx\ng\ny\n"),
+    "two empty lines at the end are kept": (b"a\n\n", ["-a", "+b"], b"b\n\n"),
+    "context keeps the file's spelling": (
+        b"a \xe2\x80\x93 b  \nc\n",
+        [" a - b", "-c", "+d"],
+        b"a \xe2\x80\x93 b  \nd\n",
+    ),
+    "typography in a removed line": (
+        "import asyncio  # local import \u2013 avoids top\u2011level dep\n".encode(),
+        ["-import asyncio  # local import - avoids top-level dep", "+# HELLO"],
+        b"# HELLO\n",
+    ),
+    "bytes that are not UTF-8 survive": (b"caf\xe9\nx\n", [" caf\ufffd", "-x", "+y"], b"caf\xe9\ny\n"),
+    "byte order mark": (b"\xef\xbb\xbfa\nb\n", ["-a", "+c"], b"\xef\xbb\xbfc\nb\n"),
+    "crlf": (b"a\r\nb\r\n", [" a", "+x", "-b", "+y"], b"a\r\nx\r\ny\r\n"),
+    "crlf, appended": (b"a\r\nb\r\n", ["+c"], b"a\r\nb\r\nc\r\n"),
+    "crlf, appended to a last line without newline": (b"a\r\nb", ["+c"], b"a\r\nb\r\nc\r\n"),
+    "mixed ends: the neighbour decides": (
+        b"a\r\nb\nc\n",
+        [" a", "-b", "+B", "+B2", " c", "@@", "+d"],
+        b"a\r\nB\nB2\nc\nd\n",
+    ),
+    "no newline at the end, elsewhere changed": (b"a\nb", ["-a", "+c"], b"c\nb"),
+    "no newline at the end, last line changed": (b"a\nb", ["-b", "+c"], b"a\nc\n"),
+    "no newline at the end, appended": (b"a", ["+b"], b"a\nb\n"),
+    "no newline at the end, last line removed": (b"a\nb", ["-b"], b"a\n"),
+    "newline at the end taken away": (b"a\nb\n", ["-b", "+b", "\\ No newline at end of file"], b"a\nb"),
+    "no newline before and after": (
+        b"a\nb",
+        ["-b", "\\ No newline at end of file", "+c", "\\ No newline at end of file"],
+        b"a\nc",
+    ),
+    "form feed and line separator are no line ends": (
+        "a\x0cb\u2028c\x85d\n".encode(),
+        ["-a\x0cb\u2028c\x85d", "+e"],
+        b"e\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_update_leaves_what_it_does_not_name(name: str) -> None:
+    before, lines, after = RESULTS[name]
+    assert update(before, *lines)[0] == after
+
+
+REFUSED = {
+    "lines": (b"foo\n  bar(1)\n", [" foo", "-bar(2)", "+x"], ["its chunk", "    bar(2)", "    2|   bar(1)"]),
+    "which chunk, from where": (
+        b"a\nb\nc\n",
+        ["-a", "+1", "@@", "-zzz", "+2"],
+        ["chunk 2 of 2", "after line 2", "zzz"],
+    ),
+    "wrong order": (b"a\nb\n", ["@@", "-b", "+1", "@@", "-a", "+2"], ["They are at line 1, above the chunk before"]),
+    "not at the end": (b"a\nb\n", ["-a", "+1", "*** End of File"], ["They are at line 1, which is not the end"]),
+    "scope is missing": (b"def g():\n  x\n", ["@@ def f():", "-  x"], ["no line is 'def f():'", "    1| def g():"]),
+    "above its scope": (b"x\nf\n", ["@@ f", "-x"], ["They are at line 1, which is above '@@ f'"]),
+    "done already": (b"one\ntwo\n", ["-1", "-2", "+one", "+two"], ["The new lines are at line 1 already"]),
+    "empty file": (b"", ["-a"], ["the file is empty"]),
+    "nothing alike": (b"x\n", ["-completely different"], ["Read the file again"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_chunk_that_fits_nowhere_is_explained(name: str) -> None:
+    before, lines, parts = REFUSED[name]
+    with pytest.raises(PatchError) as caught:
+        update(before, *lines)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_explaining_a_miss_in_a_large_file_is_quick() -> None:
+    before = b"".join(b"line number %d of many\n" % number for number in range(100_000))
+    started = time.perf_counter()
+    with pytest.raises(PatchError, match="99999"):
+        update(before, " line number 99997 of many", "-line number ninety of many", "+x")
+    with pytest.raises(PatchError):
+        update(before, "-line numbr 4000 of many", "+x")
+    assert time.perf_counter() - started < 3
+
+
+line = st.sampled_from(
+    ["", " ", "a", "b", "  a", "a ", "c\u2013d", "c-d", "é\u2028", "\x0c", "@@", "*** End Patch", "+a", "-b", "\\ x"]
+)
+
+
+@st.composite
+def files(draw: st.DrawFn, newline: str) -> bytes:
+    lines = draw(st.lists(line, max_size=14))
+    text = newline.join(lines) + (newline if lines and draw(st.booleans()) else "")
+    return text.encode()
+
+
+@given(st.sampled_from(["\n", "\r\n"]).flatmap(lambda newline: st.tuples(files(newline), files(newline))))
+def test_a_patch_made_from_two_texts_turns_one_into_the_other(pair: tuple[bytes, bytes]) -> None:
+    before, after = pair
+    if (b"\r" in after) != (b"\r" in before):
+        return  # line ends are the file's business: a patch does not change them
+    patch = parse_patch(format_patch(patch_between("f", before, after)))
+    text = FileText.decode(before)
+    for hunk in patch.hunks:
+        assert isinstance(hunk, UpdateFile)
+        text = update_text(text, hunk.chunks).text
+    assert text.encode() == after
+
+
+@given(st.sampled_from(["\n", "\r\n"]).flatmap(lambda newline: st.tuples(files(newline), files(newline))))
+def test_the_ranges_of_an_update_are_its_whole_difference(pair: tuple[bytes, bytes]) -> None:
+    old = FileText.decode(pair[0])
+    for hunk in patch_between("f", *pair).hunks:
+        assert isinstance(hunk, UpdateFile)
+        updated = update_text(old, hunk.chunks)
+        rebuilt: list[str] = []
+        at = 0
+        before, after = old.with_ends(), updated.text.with_ends()
+        for part in updated.ranges:
+            rebuilt += before[at : part.old_start] + after[part.new_start : part.new_end]
+            at = part.old_end
+        assert rebuilt + before[at:] == after
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=30), st.lists(st.sampled_from("abcdefgh"), max_size=30))
+def test_changed_ranges_rebuild_the_new_text_and_do_not_touch(old: list[str], new: list[str]) -> None:
+    rebuilt: list[str] = []
+    at = -1
+    for part in changed_ranges(old, new):
+        assert part.old_start > at or not rebuilt
+        rebuilt += old[max(at, 0) : part.old_start] + new[part.new_start : part.new_end]
+        at = part.old_end
+    assert rebuilt + old[max(at, 0) :] == new
+
+
+def test_diff_of_large_files_takes_no_quadratic_time() -> None:
+    old = [f"{number}\n" for number in range(100_000)]
+    new = [line for number, line in enumerate(old) if number % 50] + ["end\n"] * 50
+    repeated, other = ["a\n", "b\n"] * 30_000, ["b\n", "b\n", "a\n"] * 20_000
+    started = time.perf_counter()
+    assert len(changed_ranges(old, new)) == 2001
+    changed_ranges(repeated, other)
+    assert time.perf_counter() - started < 3

@@ -75,6 +75,6 @@ def test_the_installed_wheel_runs_from_an_environment_of_its_own(built: Built, t
         [environment / "bin" / "codex", "--version"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert PROJECT["project"]["version"] in run.stdout
+    assert built.wheel.name.split("-")[1] in run.stdout
     where = [environment / "bin" / "python", "-P", "-c", "import codex_kernel; print(codex_kernel.__file__)"]
     assert str(library) in subprocess.run(where, capture_output=True, text=True, check=True).stdout

@@ -14,6 +14,9 @@ import msgspec
 from codex_protocol.events import FileChange
 from codex_protocol.policy import ApprovalPolicy, SandboxPolicy
 
+Cause = Literal["rule", "hook", "policy", "sandbox", "preflight"]
+"""Which step of the decision spoke."""
+
 
 class Run(msgspec.Struct, frozen=True):
     """Go ahead."""
@@ -24,6 +27,8 @@ class Run(msgspec.Struct, frozen=True):
     """When the sandbox stops it, ask whether to run it again outside (`on-failure` and `untrusted`)."""
     would_touch: tuple[str, ...] = ()
     """Paths a destructive command would remove or overwrite; recorded."""
+    makes: tuple[str, ...] = ()
+    """Files it visibly writes that hold nothing of the user's: once it ran they are made here (see `Standing`)."""
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -33,13 +38,24 @@ class Ask(msgspec.Struct, frozen=True):
     confined: bool
     """How it runs when approved: False is outside the sandbox."""
     would_touch: tuple[str, ...] = ()
+    by: Cause = "policy"
+    why: str = "it needs approval"
+    """A clause for the model: why it does not simply run."""
+    consent: bool = False
+    """Approving it also accepts, on this machine, the rung that `reason` names."""
+    makes: tuple[str, ...] = ()
+    """As in `Run`, once it is approved."""
+
+    def unanswered(self, because: str = "nobody can answer here") -> Deny:
+        """The denial this becomes where nobody decides."""
+        return Deny(f"{self.why}; {because}", self.by)
 
 
 class Deny(msgspec.Struct, frozen=True):
     """It does not run; `reason` is one sentence for the model."""
 
     reason: str
-    by: Literal["rule", "hook", "policy", "sandbox", "preflight"]
+    by: Cause
 
 
 Decision = Run | Ask | Deny
@@ -54,6 +70,8 @@ class CommandQuestion(msgspec.Struct, frozen=True, kw_only=True):
     escalated: bool = False
     """The model asks to run it outside the sandbox."""
     justification: str | None = None
+    env: Mapping[str, str] = {}
+    """Variables set for this command besides the environment policy's."""
 
 
 class PatchQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +92,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     consented: bool = False
     """The user accepted rung 3 on this machine."""
     can_ask: bool
-    """False where nobody can answer: every `Ask` is then turned into a recorded denial by the caller."""
+    """False where nobody can answer: the caller turns every `Ask` into a recorded denial (`Ask.unanswered`)."""
     workspace: Path
     approved_digests: frozenset[str] = frozenset()
     """Of commands approved for this thread."""
     made_here: frozenset[str] = frozenset()
-    """Absolute paths of files made in this thread: removing them loses nothing the user had."""
+    """Absolute paths of files made in this thread: removing them loses nothing the user had.
+
+    Files that git could have given back when the thread first changed them belong here too.
+    """
+    started_at: float | None = None
+    """When the thread began, seconds since the epoch: what was born later in a temporary directory is its own."""

@@ -1,0 +1,43 @@
+"""What rules and hooks say about a command: the seam the decision function asks through.
+
+Source: spec/execpolicy-and-hooks.md sections 1.3 and 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+
+class RuleVerdict(msgspec.Struct, frozen=True):
+    """The strictest of all rules that match a command."""
+
+    decision: Literal["allow", "prompt", "forbidden"]
+    prefix: tuple[str, ...]
+    """The tokens the rule matched."""
+    justification: str | None = None
+
+
+class Rules(Protocol):
+    """The user's rules; a trusted project's among them."""
+
+    def check(self, command: Sequence[str]) -> RuleVerdict | None:
+        """What the rules say about one command's tokens; None when none matches. Must not block or raise."""
+        ...
+
+
+class NoRules:
+    """Rules of somebody who has none."""
+
+    def check(self, command: Sequence[str]) -> RuleVerdict | None:
+        """Nothing matches."""
+        return None
+
+
+class HookVerdict(msgspec.Struct, frozen=True):
+    """What the hooks that ran before the command said."""
+
+    denied: str | None = None
+    """Why it must not run, for the model; None when no hook objects."""

@@ -160,14 +160,15 @@ def _unwrap(expected: Any) -> tuple[Any, int | None]:
     return bare, int(bounds[0]) if bounds else None
 
 
-def _struct_in(expected: Any) -> type[msgspec.Struct] | None:
+def struct_in(expected: Any) -> type[msgspec.Struct] | None:
+    """The struct among the alternatives of a type."""
     for part in _alternatives(expected):
         if isinstance(part, type) and issubclass(part, msgspec.Struct):
             return part
     return None
 
 
-def _table_values(expected: Any) -> Any:
+def table_values(expected: Any) -> Any:
     """The type of the values where `expected` may be a table with free keys; None where it may not."""
     for part in _alternatives(expected):
         if get_origin(part) is dict:
@@ -193,10 +194,10 @@ def _children(value: Any, expected: Any) -> Iterator[tuple[str, Any, Any]]:
     if not isinstance(value, dict):
         return
     table = cast(Tree, value)
-    if (struct := _struct_in(expected)) is not None:
+    if (struct := struct_in(expected)) is not None:
         fields = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
         yield from ((key, inner, fields[key]) for key, inner in table.items() if key in fields)
-    elif (values := _table_values(expected)) is not None:
+    elif (values := table_values(expected)) is not None:
         yield from ((key, inner, values) for key, inner in table.items())
 
 

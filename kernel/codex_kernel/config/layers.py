@@ -171,17 +171,20 @@ def read_text(file: Path) -> str | None:
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigError(f"{file} cannot be read: it is not a file.", file=str(file))
+            if found.st_size > MAX_CONFIG_BYTES:
+                raise ConfigError(f"{file} cannot be read: it has more than {MAX_CONFIG_BYTES} bytes.", file=str(file))
+            with open(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(MAX_CONFIG_BYTES)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}.", file=str(file)) from error
-    with open(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ConfigError(f"{file} cannot be read: it is not a file.", file=str(file))
-        if found.st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{file} cannot be read: it has more than {MAX_CONFIG_BYTES} bytes.", file=str(file))
-        content = stream.read(MAX_CONFIG_BYTES + 1)
     try:
         return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError as error:

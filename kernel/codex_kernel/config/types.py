@@ -47,20 +47,28 @@ class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_def
     """Which variables commands see. Source: spec/tools.md section 5."""
 
     inherit: Literal["all", "core", "none"] = "all"
+    """What commands start from: all variables, only those a shell needs, or nothing."""
     ignore_default_excludes: bool = False
+    """Variables named like `*KEY*`, `*SECRET*` or `*TOKEN*` are kept."""
     exclude: tuple[str, ...] = ()
+    """Names to leave out; `*` and `?` are wildcards, case does not matter."""
     set: dict[str, str] = {}
+    """Variables to add."""
     include_only: tuple[str, ...] = ()
+    """When there are any: only names that match one of these are kept."""
     experimental_use_profile: bool = False
+    """Commands run in the user's login shell, with its profile."""
 
 
 class CommandLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one command's process tree may use; None means no limit of ours."""
 
     max_processes: int | None = 4096
+    """Processes and threads at once."""
     max_file_bytes: int | None = 64 * 1024**3
+    """Size of one file."""
     max_memory_bytes: int | None = None
-    """None: three quarters of the machine's memory."""
+    """Memory of the whole tree. Default: three quarters of the machine's."""
     min_free_disk_bytes: int | None = 512 * 1024**2
     """The tree is ended when a writable file system has less left than this."""
 
@@ -79,22 +87,39 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One configured MCP server: `command` for stdio, `url` for streamable HTTP."""
 
     command: str | None = None
+    """Program of a stdio server; looked up on the agent's `PATH`."""
     args: tuple[str, ...] = ()
+    """Its arguments."""
     env: dict[str, str] = {}
+    """Variables it gets besides the few every program needs."""
     cwd: str | None = None
+    """Directory it runs in. Default: the thread's."""
     url: str | None = None
+    """Address of a streamable HTTP server, instead of `command`."""
     bearer_token_env_var: str | None = None
+    """Environment variable that holds the server's bearer token."""
     http_headers: dict[str, str] = {}
+    """Sent with every request."""
     env_http_headers: dict[str, str] = {}
+    """Header name to environment variable; left out where the variable is unset or blank."""
     enabled: bool = True
+    """Off: the server is not started."""
     required: bool = False
+    """A thread does not start without it."""
     startup_timeout_sec: float = 10.0
+    """Seconds it may take to answer first."""
     tool_timeout_sec: float = 300.0
+    """Seconds one tool call may take."""
     enabled_tools: tuple[str, ...] | None = None
+    """Only these tools are offered. Default: all."""
     disabled_tools: tuple[str, ...] = ()
+    """These tools are not offered."""
     default_tools_approval_mode: str | None = None
+    """When its tools ask, unless `tools` says otherwise."""
     tools: dict[str, dict[str, Any]] = {}
+    """Settings of single tools by name: `approval_mode`."""
     supports_parallel_tool_calls: bool = False
+    """Its tools may be called side by side."""
 
 
 class ToolSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,7 +137,9 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The message history shared by all threads."""
 
     persistence: Literal["save-all", "none"] = "save-all"
+    """`none`: what you type is not kept."""
     max_bytes: int | None = None
+    """Size at which the oldest entries are dropped. Default: no limit."""
 
 
 class TrustLevel(enum.StrEnum):

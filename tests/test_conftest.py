@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).with_name("conftest.py")
+CASES = """
+import os, pytest
+
+@pytest.mark.needs_root
+def test_as_root(): assert os.geteuid() == 0
+
+def test_left_out(): pytest.skip("no such device")
+
+def test_home(): assert not os.environ["CODEX_HOME"].startswith("/outer") and "OPENAI_API_KEY" not in os.environ
+"""
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    shutil.copy(CONFTEST, tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = needs_root\n", encoding="utf-8")
+    (tmp_path / "test_cases.py").write_text(CASES, encoding="utf-8")
+    return tmp_path
+
+
+def run(cases: Path, *, uid: int, ci: str) -> subprocess.CompletedProcess[str]:
+    program = f"import os, sys, pytest; os.geteuid = lambda: {uid}; sys.exit(pytest.main(['-p', 'no:cacheprovider']))"
+    env = {**os.environ, "CI": ci, "CODEX_HOME": "/outer", "OPENAI_API_KEY": "a key"}
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=cases, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_cases_that_need_root_are_listed_as_not_run_for_an_ordinary_user(cases: Path) -> None:
+    done = run(cases, uid=1000, ci="")
+    assert done.returncode == 0
+    assert "NOT RUN: 2" in done.stdout
+    assert "test_cases.py::test_as_root: needs root" in done.stdout
+    assert "test_cases.py::test_left_out: no such device" in done.stdout
+
+
+def test_cases_that_need_root_fail_for_an_ordinary_user_in_ci(cases: Path) -> None:
+    done = run(cases, uid=1000, ci="true")
+    assert done.returncode == 1
+    assert "1 passed, 1 skipped, 1 error" in done.stdout
+
+
+def test_cases_that_need_root_run_as_root(cases: Path) -> None:
+    done = run(cases, uid=0, ci="true")
+    assert "2 passed, 1 skipped" in done.stdout

@@ -81,7 +81,14 @@ def _edit(file: Path, change: Callable[[Any, Tree], None]) -> None:
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror or error}.", file=str(file)) from error
     except (TOMLKitError, RecursionError) as error:
-        raise ConfigError(f"{file} is not changed: {str(error).rstrip('.')}.", file=str(file)) from error
+        raise _left_alone(file) from error
+
+
+def _left_alone(file: Path) -> ConfigError:
+    return ConfigError(
+        f"{file} is not changed: it is written in a way that cannot be edited here; please edit it by hand.",
+        file=str(file),
+    )
 
 
 def _set(document: Any, path: KeyPath, value: Any) -> None:

@@ -219,7 +219,8 @@ ROOT = Command(
             options=_SANDBOX_COMMAND_OPTIONS,
             arguments=("COMMAND", "[ARGUMENT]..."),
             rest=True,
-            details="From the first word on everything belongs to the command. Its exit code is ours; 128 + N when signal N ended it.",
+            details="From the first word on everything belongs to the command. Its exit code is ours; 128 + N when "
+            "signal N ended it.",
         ),
         Command(
             "debug",

@@ -44,11 +44,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _dispatch(program: str, arguments: list[str]) -> int:
     if program in _PATCH_NAMES or arguments[:1] == [_PATCH_FLAG]:
-        from codex_cli.patch_command import run_patch
+        from codex_kernel.patch.cli import main as apply_patch
 
-        return run_patch(
-            arguments if program in _PATCH_NAMES else arguments[1:], hidden_flag=program not in _PATCH_NAMES
-        )
+        return apply_patch(arguments, sys.stdin.buffer, sys.stdout, sys.stderr)
     parsed = parse(ROOT, arguments)
     if parsed.flag("help"):
         from codex_cli.help_text import help_for

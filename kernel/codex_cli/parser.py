@@ -88,17 +88,17 @@ class _Parse:
     def run(self) -> Parsed:
         result = self._result
         while self._pending:
-            token = self._pending.pop()
-            if token == "--":
+            word = self._pending.pop()
+            if word == "--":
                 self._words_only()
-            elif self._is_option(token):
-                self._option(token)
+            elif self._is_option(word):
+                self._option(word)
                 if result.flag("help") or result.flag("version"):
                     return result
-            elif not result.words and (command := result.chain[-1].find(token)) is not None:
+            elif not result.words and (command := result.chain[-1].find(word)) is not None:
                 self._enter(command)
             else:
-                result.words.append(token)
+                result.words.append(word)
                 if result.chain[-1].rest:
                     self._words_only()
         self._check_words()
@@ -112,31 +112,32 @@ class _Parse:
         self._result.chain = (*self._result.chain, command)
         self._known = _by_name(options_of(self._result.chain))
         if command.later:
+            self._words_only()
             return
         for option in self._early:
             if option.names[-1] not in self._known:
                 raise self._error(f"'{option.names[-1]}' has no meaning for '{_title(self._result.chain)}'")
 
-    def _is_option(self, token: str) -> bool:
-        if len(token) < 2 or token[0] != "-":
+    def _is_option(self, word: str) -> bool:
+        if len(word) < 2 or word[0] != "-":
             return False
-        if token[:2] in self._known or token.partition("=")[0] in self._known:
+        if word[:2] in self._known or word.partition("=")[0] in self._known:
             return True
         # "- fix this" or "--- a prompt" is text: no option's name has a blank in it.
-        return not any(character.isspace() for character in token.partition("=")[0])
+        return not any(character.isspace() for character in word.partition("=")[0])
 
-    def _option(self, token: str) -> None:
-        name, equals, value = token.partition("=")
+    def _option(self, word: str) -> None:
+        name, equals, value = word.partition("=")
         option = self._known.get(name)
-        if option is None and token[1] != "-":
-            option = self._known.get(token[:2])
+        if option is None and word[1] != "-":
+            option = self._known.get(word[:2])
             if option is not None and option.metavar is None:
-                self._pending.append("-" + token[2:])  # -ab is -a -b
-                name, equals, value = token[:2], "", ""
+                self._pending.append("-" + word[2:])  # -ab is -a -b
+                name, equals, value = word[:2], "", ""
             else:
-                name, equals, value = token[:2], "=", token[2:]
+                name, equals, value = word[:2], "=", word[2:]
         if option is None:
-            raise self._error(self._unknown(token))
+            raise self._error(self._unknown(word))
         if option.metavar is None:
             if equals:
                 raise self._error(f"'{name}' takes no value, but got '{value}'")
@@ -167,8 +168,8 @@ class _Parse:
                 values.clear()
             values.append(value)
 
-    def _unknown(self, token: str) -> str:
-        name = token.partition("=")[0]
+    def _unknown(self, word: str) -> str:
+        name = word.partition("=")[0]
         names = tuple(n for option in self._known.values() if option.help for n in option.names)
         return f"unknown option '{name}' for '{_title(self._result.chain)}'{_nearest(name, names)}"
 

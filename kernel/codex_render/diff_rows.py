@@ -16,7 +16,7 @@ class DiffRow:
     """One row.
 
     Attributes:
-        kind: `gap` stands between two hunks (`text` is what follows the hunk's header); `note` is git's remark on a line.
+        kind: `gap` stands between two hunks, its text is what follows the hunk's header; `note` is git's remark.
         old: Line number before the change; None where the line was not there.
         new: Line number after the change; None where the line is gone.
         text: The line, without its sign and line end; untrusted.
@@ -25,7 +25,7 @@ class DiffRow:
     __slots__ = ("kind", "new", "old", "text")
 
     def __init__(self, kind: RowKind, old: int | None, new: int | None, text: str) -> None:
-        self.kind = kind
+        self.kind: RowKind = kind
         self.old = old
         self.new = new
         self.text = text

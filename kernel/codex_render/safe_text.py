@@ -1,6 +1,6 @@
 """Untrusted text made harmless for a screen: what would steer a terminal or hide text is shown, not obeyed.
 
-Source for the invisible characters: Unicode 16, general categories Cc, Cf, Zl and Zp, and the fillers that draw nothing.
+Source for the invisible characters: Unicode 16, categories Cc, Cf, Zl and Zp, and fillers that draw nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def one_line(text: str) -> str:
 def output_text(text: str) -> str:
     """What a command printed, for people: colours dropped, overwritten progress lines shortened, the rest `visible`.
 
-    Where a carriage return overwrote a line only what came last is kept, with `␍` before it to show that there was more.
+    Where a carriage return overwrote a line, what came last is kept, with `␍` before it: there was more.
     """
     if "\x1b" in text:
         text = _colour.sub("", text)

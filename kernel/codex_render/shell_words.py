@@ -22,7 +22,7 @@ def join_words(argv: Sequence[str]) -> str:
 
 
 def quote_word(word: str) -> str:
-    """The word as a shell reads it back: bare, in one kind of quotes, or as few differently quoted pieces as it takes."""
+    """The word as a shell reads it back: bare, in one kind of quotes, or in as few pieces as it takes."""
     if not word:
         return "''"
     if _bare_word.match(word):

@@ -173,7 +173,7 @@ class HumanView:
                 before = f" (it had {count(event.tokens_before)} tokens)" if event.tokens_before else ""
                 self._block([paint.dim(f"the history was replaced by a summary of it{before}")])
             case ev.EnteredReviewMode():
-                self._block([f"{paint.accent('•')} Review of {one_line(event.hint)}"])
+                self._block([f"{paint.accent('•')} Review {one_line(event.hint)}"])
             case ev.TaskComplete():
                 self._turn_ended(event)
             case ev.TurnAborted():

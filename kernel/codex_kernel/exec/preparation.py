@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
+from codex_kernel.config.flags import Flags
 from codex_kernel.config.types import Config, TrustLevel
 from codex_kernel.exec.request import Earlier, ExecRequest
 from codex_protocol.errors import CodexError
+from codex_protocol.policy import ApprovalPolicy
 from codex_store.home import Home
 
 
@@ -17,12 +21,10 @@ def load(request: ExecRequest, home: Home) -> Config:
     Raises:
         ConfigError: A setting cannot be used, or the directory does not exist.
     """
-    import msgspec
-
-    from codex_kernel.config.load import Flags, load_config
-    from codex_protocol.policy import ApprovalPolicy
+    from codex_kernel.config.load import load_config
 
     flags = Flags(
+        cd=request.cwd,
         model=request.model,
         profile=request.profile,
         sandbox_mode=request.sandbox_mode,
@@ -36,24 +38,20 @@ def load(request: ExecRequest, home: Home) -> Config:
         strict=request.strict,
         trust=request.trust,
     )
-    config = load_config(home=home, cwd=working_directory(request.cwd), overrides=request.overrides, flags=flags)
+    config = load_config(home=home, cwd=current_directory(), overrides=request.overrides, flags=flags)
     return msgspec.structs.replace(config, approval_policy=ApprovalPolicy.NEVER)
 
 
-def working_directory(given: Path | None) -> Path:
-    """The directory to work in, absolute.
+def current_directory() -> Path:
+    """The process's directory.
 
     Raises:
-        CodexError: It does not exist or is no directory.
+        CodexError: It was removed.
     """
     try:
-        cwd = Path(os.getcwd()) if given is None else Path(os.getcwd(), given)
+        return Path(os.getcwd())
     except OSError as error:
         raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
-    if not cwd.is_dir():
-        what = "is not a directory" if cwd.exists() else "does not exist"
-        raise CodexError(f"the directory {given or cwd} {what} (-C)")
-    return cwd
 
 
 def check_repository(config: Config) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codex_kernel.exec.inputs import image_files, image_inputs, read_schema
 from codex_kernel.exec.preparation import check_repository, find_earlier, load
-from codex_kernel.exec.request import ExecRequest
+from codex_kernel.exec.request import ExecRequest, ReviewTarget
 from codex_kernel.exec.stdin import PromptInput, take_demo_prompt, take_prompt
 from codex_kernel.exec.turn import Outcome, Turn
 from codex_kernel.exec.views import HumanText, JsonView, View, say
@@ -44,7 +44,7 @@ def run_exec(request: ExecRequest) -> int:
     earlier = find_earlier(request.earlier, home, config.cwd) if request.earlier is not None else None
     images = image_inputs(image_files(request.images), say)
     if request.review is not None:
-        op: Op = _review(request, prompt.text)
+        op: Op = _review(request.review, prompt.text)
     else:
         op = UserInput(items=(*images, TextInput(prompt.text)), output_schema=schema)
     view: View = (
@@ -63,25 +63,27 @@ class _Run:
 
     async def run(self, op: Op, late: int | None, earlier: Path | None) -> int:
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._work(op, late, earlier))
         for number in _SIGNAL_CODES:
             loop.add_signal_handler(number, self._stop, number, task)
+        try:
+            outcome = await task
+        except asyncio.CancelledError:
+            if self._stopped_by is None:
+                raise
+            outcome = Outcome(ended="interrupted")
+        return self._end(outcome)
+
+    async def _work(self, op: Op, late: int | None, earlier: Path | None) -> Outcome:
         thread: Thread | None = None
         try:
             thread = await self._start(earlier)
             self._turn = Turn(thread, self._view)
-            outcome = await self._turn.run(op, late)
-        except asyncio.CancelledError:
-            if self._stopped_by is None:
-                raise
-            task.uncancel()
-            outcome = Outcome(ended="interrupted")
+            return await self._turn.run(op, late)
         finally:
             self._turn = None
             if thread is not None:
                 await thread.aclose()
-        return self._end(outcome)
 
     async def _start(self, earlier: Path | None) -> Thread:
         from codex_kernel.core.thread import Thread
@@ -95,7 +97,7 @@ class _Run:
             fork=earlier if how == "fork" else None,
         )
 
-    def _stop(self, number: signal.Signals, task: asyncio.Task[int]) -> None:
+    def _stop(self, number: signal.Signals, task: asyncio.Task[Outcome]) -> None:
         if self._stopped_by is not None:
             os._exit(_SIGNAL_CODES[self._stopped_by])  # asked twice: at once, whatever is unfinished
         self._stopped_by = number
@@ -150,9 +152,7 @@ def _prompt(request: ExecRequest) -> PromptInput:
     return take_prompt(request.prompt, say, read_beside=request.earlier is None)
 
 
-def _review(request: ExecRequest, prompt: str) -> Review:
-    target = request.review
-    assert target is not None
+def _review(target: ReviewTarget, prompt: str) -> Review:
     return Review(
         prompt=prompt or None,
         uncommitted=target.uncommitted,

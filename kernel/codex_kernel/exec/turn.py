@@ -11,7 +11,15 @@ import msgspec
 from codex_kernel.exec.late_input import LateInput
 from codex_kernel.exec.stdin import decode_piped, stdin_block
 from codex_kernel.exec.views import View
-from codex_protocol.events import NumberedEvent, TaskComplete, TurnAborted, UserMessage
+from codex_protocol.events import (
+    Error,
+    NumberedEvent,
+    ShutdownComplete,
+    TaskComplete,
+    TaskStarted,
+    TurnAborted,
+    UserMessage,
+)
 from codex_protocol.ops import Interrupt, Op, TextInput, UserInput
 
 _LATE_ID = "stdin"
@@ -46,6 +54,7 @@ class Turn:
         self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._late: LateInput | None = None
         self._late_pending = False
+        self._began = False
 
     async def run(self, op: Op, late_descriptor: int | None = None) -> Outcome:
         """The outcome of `op`'s turn.
@@ -80,6 +89,12 @@ class Turn:
         msg = numbered.event.msg
         self._view.show(msg)
         match msg:
+            case TaskStarted():
+                self._began = True
+            case Error() if not self._began:
+                self._settle(Outcome(ended="failed", error=msg.message))  # the op was refused: no turn will end
+            case ShutdownComplete():
+                self._settle(Outcome(ended="failed", error="the thread ended before its turn did"))
             case UserMessage(client_id=client_id) if client_id == _LATE_ID:
                 self._late_pending = False
             case TaskComplete(error=None) if self._late_pending:

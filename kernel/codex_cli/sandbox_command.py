@@ -1,0 +1,62 @@
+"""`codex sandbox` and the older `codex debug landlock|seatbelt`: run a command as the model's commands are run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from codex_cli.log_setup import configure_logging
+from codex_cli.parser import CommandLineError, Parsed
+from codex_protocol.errors import CodexError
+from codex_protocol.policy import SandboxMode
+
+
+def run_sandbox_command(parsed: Parsed) -> int:
+    """The command's own exit code; 128 + N when signal N ended it.
+
+    Raises:
+        CommandLineError: `--full-auto` and another mode at once.
+        CodexError: The platform has no such sandbox, or the command cannot be confined.
+    """
+    configure_logging(os.environ)
+    _check_platform(parsed)
+    from codex_kernel.sandbox.command import run_sandboxed
+
+    return run_sandboxed(
+        parsed.words,
+        mode=_mode(parsed),
+        cwd=_directory(parsed.one("cd")),
+        add_dirs=[Path(directory) for directory in parsed.many("add_dir")],
+        network=parsed.flag("network"),
+        overrides=parsed.many("config"),
+        explain=parsed.flag("explain"),
+    )
+
+
+def _mode(parsed: Parsed) -> SandboxMode | None:
+    """What the line says; None leaves it to the settings. The older commands are read-only unless told otherwise."""
+    given = parsed.one("sandbox")
+    if parsed.flag("full_auto"):
+        if given not in (None, "workspace-write"):
+            raise CommandLineError(f"'--full-auto' and '--sandbox {given}' contradict each other", parsed.chain)
+        return SandboxMode.WORKSPACE_WRITE
+    if given is not None:
+        return SandboxMode(given)
+    return SandboxMode.READ_ONLY if parsed.path[0] == "debug" else None
+
+
+def _check_platform(parsed: Parsed) -> None:
+    wanted = {"landlock": "linux", "seatbelt": "darwin"}.get(parsed.path[-1])
+    if wanted is not None and not sys.platform.startswith(wanted):
+        raise CodexError(f"'codex {' '.join(parsed.path)}' works on {wanted} only; 'codex sandbox' works here too")
+
+
+def _directory(given: str | None) -> Path:
+    try:
+        directory = Path(os.getcwd(), given or "")
+    except OSError as error:
+        raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
+    if not directory.is_dir():
+        raise CodexError(f"the directory {given} does not exist (-C)")
+    return directory

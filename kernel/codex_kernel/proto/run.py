@@ -1,0 +1,103 @@
+"""`codex proto`: submissions as JSON lines on stdin, events as JSON lines on stdout, one thread.
+
+Source: spec/cli.md section 5. Other than upstream's, the agent ends with its owner: when stdin ends, what was asked for
+is finished, questions are denied because nobody can answer them any more, and the thread is shut down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codex_kernel.config.load import load_config
+from codex_kernel.proto.connection import Connection
+from codex_protocol.errors import CodexError
+from codex_render.writer import QueuedWriter
+from codex_store.home import find_home
+
+if TYPE_CHECKING:
+    from codex_kernel.config.flags import Flags
+    from codex_kernel.config.types import Config
+
+ORIGINATOR = "codex_proto"
+_SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def run_proto(flags: Flags, overrides: Sequence[str] = ()) -> int:
+    """The exit code: 0 after `shutdown` or the end of stdin, 128 + N by signal N.
+
+    Raises:
+        CodexError: stdin is a terminal, a setting cannot be used, the thread cannot start, or stdout's reader went.
+    """
+    if os.isatty(0):
+        raise CodexError("'codex proto' reads JSON lines from a program, not from a terminal; pipe them in")
+    config = load_config(home=find_home(), cwd=Path(os.getcwd()), overrides=overrides, flags=flags)
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: Config) -> int:
+    from codex_kernel.core.thread import Thread
+
+    loop = asyncio.get_running_loop()
+    writer = QueuedWriter(1)
+    codes: list[int] = []
+    thread = await Thread.start(config, can_ask=True, originator=_originator())
+    try:
+        connection = Connection(thread, writer.write)
+
+        def stop(number: signal.Signals) -> None:
+            if codes:
+                os._exit(codes[0])  # asked twice: at once
+            codes.append(_SIGNAL_CODES[number])
+            connection.shut_down()
+
+        for number in _SIGNAL_CODES:
+            loop.add_signal_handler(number, stop, number)
+        _read_stdin(loop, connection)
+        await connection.serve()
+    finally:
+        await thread.aclose()
+    writer.close()
+    if writer.failure is not None:
+        raise CodexError("stdout was closed by its reader before every event was written")
+    return codes[0] if codes else 0
+
+
+def _read_stdin(loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
+    """Feed the connection from a thread of its own: stdin may be a file, which no event loop can watch."""
+
+    def read() -> None:
+        while True:
+            try:
+                data = os.read(0, 1 << 16)
+            except BlockingIOError:
+                _wait_readable()
+                continue
+            except OSError:
+                data = b""
+            try:
+                if not data:
+                    loop.call_soon_threadsafe(connection.end_of_input)
+                    return
+                loop.call_soon_threadsafe(connection.feed, data)
+            except RuntimeError:
+                return  # the loop has ended
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+
+
+def _wait_readable() -> None:
+    import select
+
+    select.select([0], [], [])
+
+
+def _originator() -> str:
+    """Who we are to providers; programs that run us may put their own name there, if it can stand in a header."""
+    given = os.environ.get("CODEX_INTERNAL_ORIGINATOR_OVERRIDE", "")
+    return given if given.isascii() and given.isprintable() and given.strip() else ORIGINATOR

@@ -264,16 +264,19 @@ _encoder = msgspec.json.Encoder()
 _last_second: tuple[int, bytes] = (-1, b"")
 
 
-def encode_line(kind: LineKind, payload: bytes, ordinal: int | None = None) -> bytes:
-    """One whole line with its line end, stamped with the time of now.
+def encode_line(
+    kind: LineKind, payload: bytes | msgspec.Raw, *, ordinal: int | None = None, stamp: bytes | None = None
+) -> bytes:
+    """One whole line with its line end.
 
     Args:
         kind: The line's `type`.
         payload: JSON.
         ordinal: The line's number in a file that numbers its lines.
+        stamp: When it was first written, for a line that is copied; None for now.
     """
     number = b"" if ordinal is None else b'"ordinal":%d,' % ordinal
-    return b'{"timestamp":"%b",%b"type":"%b","payload":%b}\n' % (now_stamp(), number, kind.encode(), payload)
+    return b'{"timestamp":"%b",%b"type":"%b","payload":%b}\n' % (stamp or now_stamp(), number, kind.encode(), payload)
 
 
 def encode_payload(payload: msgspec.Struct) -> bytes:

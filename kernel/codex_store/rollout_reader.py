@@ -6,7 +6,6 @@ to write too takes the lock first (`RolloutWriter.reopen`), then reads.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
@@ -20,7 +19,6 @@ from codex_protocol.items import (
     FunctionCallOutput,
     Item,
     LocalShellCall,
-    Message,
     ToolCallItem,
 )
 from codex_store.approval_records import ApprovalRecords
@@ -29,8 +27,6 @@ from codex_store.rollout_paths import home_of, thread_id_of
 from codex_store.rollout_replay import Plan, Replay, Turn
 from codex_store.rollout_segments import thread_lines
 from codex_store.thread_names import thread_name
-
-_CWD = re.compile(r"<cwd>(.+?)</cwd>")
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +52,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     """Sentences on what could not be read."""
     model_items: tuple[Item, ...]
+    cwd: str
+    """The directory of the last turn, else of the thread's beginning; empty when the file does not say."""
 
     def history(self) -> list[Item]:
         """The items the model would see now: compactions applied, turns that were taken back left out.
@@ -69,13 +67,6 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         """What a person called the thread."""
         home = home_of(self.path)
         return None if home is None else thread_name(home, self.meta.id)
-
-    @property
-    def cwd(self) -> str:
-        """The directory of the last turn, else of the thread's beginning; empty when the file does not say."""
-        if self.turn_context is not None and self.turn_context.cwd:
-            return self.turn_context.cwd
-        return self.meta.cwd or _environment_cwd(self.items)
 
     @property
     def unanswered_calls(self) -> tuple[ToolCallItem, ...]:
@@ -123,6 +114,7 @@ def read_rollout(path: Path) -> Rollout:
         approvals=replay.approvals,
         notices=tuple(notices),
         model_items=tuple(replay.history),
+        cwd=(replay.turn_context.cwd if replay.turn_context is not None else "") or meta.cwd or replay.environment_cwd,
     )
 
 
@@ -146,15 +138,3 @@ def _notices(replay: Replay) -> list[str]:
 
 def _lines(count: int) -> str:
     return "1 line or more" if count == 1 else f"{count} lines"
-
-
-def _environment_cwd(items: tuple[Item, ...]) -> str:
-    """The directory an environment context of August 2025 names; the last one counts."""
-    for item in reversed(items):
-        if (
-            isinstance(item, Message)
-            and (text := item.text()).startswith("<environment_context>")
-            and (found := _CWD.search(text)) is not None
-        ):
-            return found[1]
-    return ""

@@ -6,6 +6,7 @@ one for the case that a later line takes the turn back.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, cast
 
 import msgspec
@@ -47,6 +48,7 @@ _EVENTS = {
     "thread_rolled_back": msgspec.json.Decoder(RolledBackLine),
 }
 
+_CWD = re.compile(r"<cwd>(.+?)</cwd>")
 _WORKBENCH_KINDS = frozenset({"approval_requested", "approval_answered"})
 
 
@@ -106,6 +108,18 @@ class Replay:
         """Index of the turn each happened in or after, and the history it replaced."""
 
     @property
+    def environment_cwd(self) -> str:
+        """The directory the last environment context names; files of August 2025 say it nowhere else."""
+        for item in reversed(self.items):
+            if (
+                isinstance(item, Message)
+                and (text := item.text()).startswith("<environment_context>")
+                and (found := _CWD.search(text)) is not None
+            ):
+                return found[1]
+        return ""
+
+    @property
     def broken_off(self) -> bool:
         """Whether the last turn neither completed nor was stopped."""
         if self._open is None:
@@ -147,7 +161,7 @@ class Replay:
             case "event_msg":
                 self._event(payload)
             case "turn_context":
-                self.turn_context = _turn_context(_context.decode(payload))
+                self.turn_context = read_turn_context(payload)
             case "compacted":
                 self._compacted(_compaction.decode(payload))
             case "session_meta":
@@ -254,8 +268,13 @@ class Replay:
         self._open = None
 
 
-def _turn_context(fields: dict[str, Any]) -> TurnContext:
-    """What can be read of the settings; newer upstream releases say some of them elsewhere, or not at all."""
+def read_turn_context(payload: bytes | msgspec.Raw) -> TurnContext:
+    """What can be read of a turn's settings; newer upstream releases say some of them elsewhere, or not at all.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON object.
+    """
+    fields = _context.decode(payload)
     sandbox = _object(fields.get("sandbox_policy"))
     if sandbox is not None and "type" not in sandbox and "mode" in sandbox:
         sandbox = {"type": sandbox["mode"], **{key: value for key, value in sandbox.items() if key != "mode"}}

@@ -298,7 +298,7 @@ class RolloutWriter:
 
     def _line(self, kind: LineKind, payload: bytes, ahead: int = 0) -> bytes:
         """A line; `ahead` counts the lines of the same batch before it."""
-        return encode_line(kind, payload, None if self._ordinal is None else self._ordinal + ahead)
+        return encode_line(kind, payload, ordinal=None if self._ordinal is None else self._ordinal + ahead)
 
     def _write(self, lines: list[bytes], *, starts: bool = False, numbered: int | None = None) -> None:
         """Append whole lines in one write, or none of them.

@@ -1,0 +1,101 @@
+"""A new thread that begins with another one's past: the lines that matter are copied, so that the source may go."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+from codex_protocol.errors import RolloutError, UsageError
+from codex_store.home import Home
+from codex_store.rollout_lines import UNREADABLE, Line, LineKind, ThreadMeta, Typed, encode_line, encode_payload
+from codex_store.rollout_paths import rollout_path
+from codex_store.rollout_reader import Rollout, read_rollout
+from codex_store.rollout_segments import thread_lines
+from codex_store.thread_ids import made_at_s
+
+_BATCH_BYTES = 1 << 20
+_EVENTS = frozenset(
+    {
+        "task_started",
+        "turn_started",
+        "task_complete",
+        "turn_complete",
+        "turn_aborted",
+        "token_count",
+        "thread_rolled_back",
+        "user_message",
+    }
+)
+_KINDS: dict[str, LineKind] = {
+    "response_item": "response_item",
+    "turn_context": "turn_context",
+    "compacted": "compacted",
+    "event_msg": "event_msg",
+}
+_line = msgspec.json.Decoder(Line)
+_typed = msgspec.json.Decoder(Typed)
+
+
+def copy_for_fork(source: Path, home: Home, meta: ThreadMeta, *, turns: int | None = None) -> Path:
+    """The rollout of a new thread that begins with another one's history; `RolloutWriter.reopen` goes on with it.
+
+    Copied are items, settings, compactions, turn boundaries and token totals; approvals stay with the source.
+
+    Args:
+        source: Any rollout; nobody needs to hold it.
+        home: Where the new one goes.
+        meta: Of the new thread, with a fresh id; where it comes from is filled in here.
+        turns: How many of the source's turns with input are kept; None for all.
+
+    Raises:
+        UsageError: The source has fewer turns.
+        RolloutError: The source cannot be read, or the new file cannot be written.
+    """
+    past = read_rollout(source)
+    end = None if turns is None else _line_after(past, turns)
+    at_s = made_at_s(meta.id)
+    path = rollout_path(home, meta.id, time.time() if at_s is None else at_s)
+    part = path.with_name(f".{path.name}.part")
+    first = encode_line("session_meta", encode_payload(msgspec.structs.replace(meta, forked_from_id=past.meta.id)))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with open(fd, "wb", buffering=_BATCH_BYTES) as file:
+                file.write(first)
+                for number, (raw, _) in enumerate(thread_lines(source, [])):
+                    if end is not None and number >= end:
+                        break
+                    file.write(_copied(raw))
+            os.rename(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RolloutError(f"The fork cannot be saved: {path}: {error.strerror or error}.") from error
+    return path
+
+
+def _line_after(past: Rollout, turns: int) -> int | None:
+    """Number of the line that begins the first turn with input that is left out; None when there is none."""
+    starts = [turn.line for turn in past.turns if turn.prompt is not None]
+    if turns < 0 or turns > len(starts):
+        raise UsageError(f"The thread {past.meta.id} has {len(starts)} turns, so it cannot be forked after {turns}.")
+    return starts[turns] if turns < len(starts) else None
+
+
+def _copied(raw: bytes) -> bytes:
+    """The line as the new file has it; nothing for lines that stay behind."""
+    try:
+        line = _line.decode(raw)
+        if line.payload:
+            kind = _KINDS.get(line.type)
+            if kind is None or (kind == "event_msg" and _typed.decode(line.payload).type not in _EVENTS):
+                return b""
+            return encode_line(kind, line.payload, stamp=line.timestamp.encode())
+    except UNREADABLE:
+        return b""
+    return encode_line("response_item", raw.strip()) if line.type else b""

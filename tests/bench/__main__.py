@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 def play(bench: Bench, scenario: Scenario, competing: Sequence[Contestant], n: int, *, quick: bool) -> Outcome:
     """All rounds of a scenario; in each round everybody has one turn, and another one begins each time."""
+    competing = [contestant for contestant in competing if contestant.name not in scenario.without]
     figures: dict[str, list[dict[str, float]]] = {contestant.name: [] for contestant in competing}
     failures: dict[str, str] = {}
     before = os.getloadavg()[0]

@@ -66,6 +66,12 @@ class FailedRunError(RuntimeError):
     """A contestant did not do what the scenario asked."""
 
 
+def environment(home: Path) -> dict[str, str]:
+    """What a contestant finds in its environment: little, and the same for all."""
+    places = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home.parent), "CODEX_HOME": str(home)}
+    return {**places, "LANG": "C.UTF-8", "TERM": "dumb", "SHELL": "/bin/bash"}
+
+
 class Bench:
     """The server, the launcher and the scratch directory of a whole benchmark; a context manager."""
 
@@ -127,9 +133,7 @@ class Bench:
         self.server.script = script
         self.server.requests.clear()
         out = self.scratch / "stdout"
-        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home.parent), "CODEX_HOME": str(home)}
-        env |= {"LANG": "C.UTF-8", "TERM": "dumb", "SHELL": "/bin/bash"}
-        answer = self._ask({"argvs": argvs, "env": env, "cwd": str(work), "stdout": str(out)})
+        answer = self._ask({"argvs": argvs, "env": environment(home), "cwd": str(work), "stdout": str(out)})
         runs = answer["runs"]
         errors = Path(f"{out}.0.err").read_text("utf-8", "replace")
         seen = self.server.in_lane(lane)

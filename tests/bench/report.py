@@ -38,6 +38,7 @@ def number(value: float) -> str:
 def section(outcome: Outcome, names: Sequence[str]) -> str:
     """One scenario: its rows, one column a contestant, then our ratio to each of the others."""
     scenario = outcome.scenario
+    names = [name for name in names if name not in scenario.without]
     others = [name for name in names if name != "ours"] if "ours" in names else []
     head = ["", *names, *(f"ours / {name}" for name in others), "target"]
     rows = [_row(row, scenario, outcome.figures, names, others) for row in _row_names(outcome.figures)]
@@ -61,15 +62,17 @@ def _row(row: str, scenario: Scenario, figures: Figures, names: Sequence[str], o
     cells = [row, *(number(medians[name]) if name in medians else "-" for name in names)]
     ratios = {name: medians["ours"] / medians[name] for name in others if "ours" in medians and medians.get(name)}
     cells += [f"{ratios[name]:.2f}" if name in ratios else "-" for name in others]
-    return [*cells, _verdict(scenario.targets.get(row), ratios.get("0.169"))]
+    if (limit := scenario.limits.get(row)) is not None:
+        return [*cells, _verdict(f"ours <= {limit}", limit, medians.get("ours"))]
+    if (target := scenario.targets.get(row)) is not None:
+        return [*cells, _verdict(f"<= {target}", target, ratios.get("0.169"))]
+    return [*cells, ""]
 
 
-def _verdict(target: float | None, ratio: float | None) -> str:
-    if target is None:
-        return ""
-    if ratio is None:
-        return f"<= {target}"
-    return f"<= {target}: {'met' if ratio <= target else '**missed**'}"
+def _verdict(words: str, bound: float, figure: float | None) -> str:
+    if figure is None:
+        return words
+    return f"{words}: {'met' if figure <= bound else '**missed**'}"
 
 
 def _line(cells: Iterable[str]) -> str:

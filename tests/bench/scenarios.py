@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.contestants import Contestant
+from tests.bench.interrupt import interrupt_ms
 from tests.bench.measure import Bench, FailedRunError, Run
 from tests.support.replies import Reply, says
 
@@ -55,6 +56,10 @@ class Scenario:
     warm_up: int = 1
     targets: Mapping[str, float] = field(default_factory=dict)
     """Upper bounds of the ratio to 0.169, by row."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Upper bounds of our own figure, by row."""
+    without: tuple[str, ...] = ()
+    """Contestants that have no such thing."""
 
 
 def cold(round: Round) -> dict[str, float]:
@@ -215,6 +220,10 @@ def resume(round: Round) -> dict[str, float]:
     }
 
 
+def interrupt(round: Round) -> dict[str, float]:
+    return {"interrupt to turn_aborted, ms": interrupt_ms(round.bench, round.contestant)}
+
+
 SCENARIOS = (
     Scenario(
         "cold",
@@ -260,4 +269,12 @@ SCENARIOS = (
         targets={"wall, ms": 0.6, "CPU, ms": 0.6},
     ),
     Scenario("resume", "Resume of a thread of 300 turns", resume, n=7, targets={"wall, ms": 0.6}),
+    Scenario(
+        "interrupt",
+        "Interrupt while a command runs (`codex proto`)",
+        interrupt,
+        n=15,
+        limits={"interrupt to turn_aborted, ms": 100},
+        without=("0.169",),
+    ),
 )

@@ -1,6 +1,6 @@
 """Patches from a file's text before and after, for tests: every chunk fits at the wanted place only."""
 
-from codex_kernel.patch.diff import changed_ranges
+from codex_kernel.patch.diff import difference
 from codex_kernel.patch.match import seek_sequence
 from codex_kernel.patch.parse import Chunk, Patch, UpdateFile
 from codex_kernel.patch.text import FileText
@@ -15,7 +15,7 @@ def patch_between(path: str, before: bytes, after: bytes) -> Patch:
 def _chunks(old: FileText, new: FileText) -> tuple[Chunk, ...]:
     chunks: list[Chunk] = []
     cursor = 0
-    for change in changed_ranges(old.with_ends(), new.with_ends()):
+    for change in difference(old.side(), new.side()):
         removed = old.keys[change.old_start : change.old_end]
         added = new.keys[change.new_start : change.new_end]
         start = change.old_start

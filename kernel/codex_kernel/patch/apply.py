@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_kernel.patch.disk import Folders, Snapshot, copy_attributes, overwrite, stage, take, unlink_quietly
+from codex_kernel.patch.disk import Folders, Snapshot, overwrite, stage, take, unlink_quietly
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch, verify
 from codex_protocol.errors import PatchError
 
@@ -92,9 +92,7 @@ class _Writing:
         before = edit.before
         try:
             folder = self._folders.descriptor(str(edit.path.parent), make=True)
-            self._staged[edit.path] = name = stage(folder, edit.after, like=before, mode=edit.mode)
-            if before is not None and not before.is_link():
-                copy_attributes(edit.path.name, name, folder)
+            self._staged[edit.path] = stage(folder, edit.after, like=before, mode=edit.mode)
         except OSError as error:
             if error.errno in _NOT_REPLACEABLE and before is not None and not before.is_link():
                 return  # a read-only folder: the file itself may still be writable

@@ -43,13 +43,36 @@ def changed_ranges(old: Sequence[str], new: Sequence[str]) -> list[Range]:
     return joined(found)
 
 
-def unified(old: Sequence[str], new: Sequence[str], ranges: Sequence[Range], *, context: int) -> str:
+class Side(NamedTuple):
+    """One side of a diff."""
+
+    lines: Sequence[str]
+    """Without line ends."""
+    final_newline: bool
+    """Whether the last line ends in a newline."""
+
+
+def difference(old: Side, new: Side) -> list[Range]:
+    """Where two sides differ, a newline missing at the end included."""
+    if old.final_newline and new.final_newline:
+        return changed_ranges(old.lines, new.lines)
+    return changed_ranges(_marked(old), _marked(new))
+
+
+def _marked(side: Side) -> Sequence[str]:
+    """The lines, the last one another when it has no newline."""
+    if side.final_newline or not side.lines:
+        return side.lines
+    return [*side.lines[:-1], side.lines[-1] + "\n"]
+
+
+def unified(old: Side, new: Side, ranges: Sequence[Range], *, context: int) -> str:
     """Unified diff text without file headers; empty when nothing differs.
 
     Args:
-        old: Lines with their line ends.
-        new: Lines with their line ends.
-        ranges: As `changed_ranges` gives them.
+        old: Before.
+        new: After.
+        ranges: Where they differ, as `difference` gives them.
         context: Lines shown around a change.
     """
     out: list[str] = []
@@ -59,23 +82,23 @@ def unified(old: Sequence[str], new: Sequence[str], ranges: Sequence[Range], *, 
             max(0, first.old_start - context),
             first.new_start - min(context, first.old_start),
         )
-        old_end = min(len(old), last.old_end + context)
+        old_end = min(len(old.lines), last.old_end + context)
         new_end = last.new_end + old_end - last.old_end
         out.append(f"@@ -{_span(old_start, old_end)} +{_span(new_start, new_end)} @@\n")
         at = old_start
         for change in group:
-            _emit(out, " ", old[at : change.old_start])
-            _emit(out, "-", old[change.old_start : change.old_end])
-            _emit(out, "+", new[change.new_start : change.new_end])
+            _emit(out, " ", old, at, change.old_start)
+            _emit(out, "-", old, change.old_start, change.old_end)
+            _emit(out, "+", new, change.new_start, change.new_end)
             at = change.old_end
-        _emit(out, " ", old[at:old_end])
+        _emit(out, " ", old, at, old_end)
     return "".join(out)
 
 
-def _emit(out: list[str], sign: str, lines: Sequence[str]) -> None:
-    out += [sign + line for line in lines]
-    if lines and not lines[-1].endswith("\n"):
-        out.append("\n\\ No newline at end of file\n")
+def _emit(out: list[str], sign: str, side: Side, start: int, end: int) -> None:
+    out += [f"{sign}{line}\n" for line in side.lines[start:end]]
+    if start < end == len(side.lines) and not side.final_newline:
+        out.append("\\ No newline at end of file\n")
 
 
 def _span(start: int, end: int) -> str:

@@ -7,7 +7,6 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Generator, Iterator
 from types import TracebackType
 
 import msgspec
@@ -29,6 +28,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Device and inode."""
     owner: tuple[int, int]
     """User and group."""
+    attributes: tuple[tuple[str, bytes], ...] = ()
+    """Access list and user attributes."""
 
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
@@ -124,7 +125,7 @@ def take(path: str, folder: int | None = None) -> Snapshot | None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        return _snapshot(_read(descriptor, status.st_size), status)
+        return _snapshot(_read(descriptor, status.st_size), status, _attributes(descriptor))
     finally:
         os.close(descriptor)
 
@@ -134,8 +135,9 @@ def _link(path: str, folder: int | None) -> Snapshot:
     return _snapshot(os.fsencode(os.readlink(path, dir_fd=folder)), status)
 
 
-def _snapshot(data: bytes, status: os.stat_result) -> Snapshot:
-    return Snapshot(data, status.st_mode, (status.st_dev, status.st_ino), (status.st_uid, status.st_gid))
+def _snapshot(data: bytes, status: os.stat_result, attributes: tuple[tuple[str, bytes], ...] = ()) -> Snapshot:
+    inode, owner = (status.st_dev, status.st_ino), (status.st_uid, status.st_gid)
+    return Snapshot(data, status.st_mode, inode, owner, attributes)
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -154,7 +156,7 @@ def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) 
     Args:
         folder: Descriptor.
         data: The content.
-        like: Whose owner and access list it gets, as far as we may.
+        like: Whose owner, access list and user attributes it gets, as far as we may.
         mode: Permission bits; None: what the umask leaves of 0666.
 
     Raises:
@@ -169,6 +171,9 @@ def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) 
             _keep_owner(descriptor, like)
         if mode is not None:
             os.fchmod(descriptor, mode & _KEPT_MODE)
+        for attribute, value in like.attributes if like is not None else ():
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, attribute, value)
     except BaseException:
         unlink_quietly(name, folder)
         raise
@@ -190,29 +195,16 @@ def _keep_owner(descriptor: int, like: Snapshot) -> None:
             os.fchown(descriptor, *like.owner)
 
 
-def copy_attributes(name: str, target: str, folder: int) -> None:
-    """Give `target` the access list and user attributes of `name`, as far as the system has and allows them."""
-    for attribute, value in _attributes(name, folder):
-        with contextlib.suppress(OSError), _opened(target, folder) as descriptor:
-            os.setxattr(descriptor, attribute, value)
-
-
-def _attributes(name: str, folder: int) -> Iterator[tuple[str, bytes]]:
+def _attributes(descriptor: int) -> tuple[tuple[str, bytes], ...]:
+    """The access list and the user's own attributes, as far as the system has them."""
     if not hasattr(os, "listxattr"):
-        return
-    with contextlib.suppress(OSError), _opened(name, folder) as descriptor:
-        for attribute in os.listxattr(descriptor):
-            if attribute.startswith("user.") or attribute == "system.posix_acl_access":
-                yield attribute, os.getxattr(descriptor, attribute)
-
-
-@contextlib.contextmanager
-def _opened(name: str, folder: int) -> Generator[int]:
-    descriptor = os.open(name, _READ, dir_fd=folder)
+        return ()
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        names = os.listxattr(descriptor)
+        kept = [name for name in names if name.startswith("user.") or name == "system.posix_acl_access"]
+        return tuple((name, os.getxattr(descriptor, name)) for name in kept)
+    except OSError:
+        return ()
 
 
 def overwrite(name: str, folder: int, data: bytes, before: bytes) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+
+from codex_kernel.patch.diff import Side
 
 _BOM = "\ufeff"
 _SURROGATES = re.compile("[\ud800-\udfff]+")
@@ -59,17 +60,9 @@ class FileText:
         last = len(self.raw) - (1 if self.final_newline else 2)
         return "\r" if self.raw[max(0, min(index, last))].endswith("\r") else ""
 
-    def with_ends(self) -> list[str]:
-        """The lines with their ends, for a diff."""
-        return with_ends(self.raw, self.final_newline)
-
-
-def with_ends(raw: Sequence[str], final_newline: bool) -> list[str]:
-    r"""The lines with `\n`, the last one only when it has it."""
-    lines = [line + "\n" for line in raw]
-    if lines and not final_newline:
-        lines[-1] = lines[-1][:-1]
-    return lines
+    def side(self) -> Side:
+        """The lines as one side of a diff."""
+        return Side(self.raw, self.final_newline)
 
 
 def readable(text: str) -> str:

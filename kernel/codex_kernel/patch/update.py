@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from codex_kernel.patch.diff import Range, changed_ranges, joined
+from codex_kernel.patch.diff import Range, changed_ranges, difference, joined
 from codex_kernel.patch.explain import explain_anchor, explain_lines
 from codex_kernel.patch.match import Haystack
 from codex_kernel.patch.parse import Chunk
@@ -227,4 +227,4 @@ class _Assembly:
         if text.final_newline and final_newline:
             return Updated(changed, joined(self._ranges))
         # A line that only lost or got its newline is in no range.
-        return Updated(changed, changed_ranges(text.with_ends(), changed.with_ends()))
+        return Updated(changed, difference(text.side(), changed.side()))

@@ -92,7 +92,9 @@ def verify(
         _check_place(edit, files)
         if may_write is not None and edit.has_effect() and not may_write(edit.path):
             raise PatchError(f"{_shown(edit)} may not be written: the sandbox policy protects it")
-    return VerifiedPatch(patch=patch, cwd=cwd, files=files, changes=change_map(files), summary=_summary(patch))
+    return VerifiedPatch(
+        patch=patch, cwd=cwd, files=files, changes=change_map(files, tree.text_of), summary=_summary(patch)
+    )
 
 
 def _summary(patch: Patch) -> str:
@@ -118,18 +120,13 @@ class _File:
         self.before = before
         self.data = None if before is None else before.data
         self.mode = None if before is None else stat.S_IMODE(before.mode)
-        self.moved_from: str | None = None
+        self.origin = None if before is None else path
+        """The file whose content this one's is made from."""
         self.ranges: tuple[Range, ...] | None = None
-        self._text: FileText | None = None
 
-    def text(self) -> FileText:
-        if self._text is None:
-            self._text = FileText.decode(self.data or b"")
-        return self._text
-
-    def set(self, data: bytes | None, text: FileText | None = None, ranges: tuple[Range, ...] | None = None) -> None:
+    def set(self, data: bytes | None, origin: str | None = None, ranges: tuple[Range, ...] | None = None) -> None:
         self.data = data
-        self._text = text
+        self.origin = origin
         self.ranges = ranges
 
 
@@ -141,6 +138,8 @@ class _Tree:
         self._may_read = may_read
         self._files: dict[str, _File] = {}
         self._folders: dict[str, str] = {}
+        self._texts: dict[int, tuple[bytes, FileText]] = {}
+        """By identity of the bytes, which are held here so that none is another's."""
 
     def take_in(self, hunk: Hunk) -> None:
         match hunk:
@@ -162,7 +161,7 @@ class _Tree:
                 before=file.before,
                 after=file.data,
                 mode=file.mode,
-                moved_from=Path(file.moved_from) if file.moved_from is not None and file.data is not None else None,
+                moved_from=Path(file.origin) if file.origin not in (None, file.path) else None,
                 ranges=file.ranges,
             )
             for file in self._files.values()
@@ -172,7 +171,6 @@ class _Tree:
         file = self._file(hunk.path, "add")
         if file.before is not None and file.before.is_link():
             file.mode = None
-        file.moved_from = None
         file.set(_encoded(hunk.content(), hunk.path))
 
     def _update(self, hunk: UpdateFile) -> None:
@@ -180,19 +178,24 @@ class _Tree:
         if file.data is None:
             raise PatchError(f"cannot update {hunk.path}: there is no such file")
         try:
-            text, ranges = update_text(file.text(), hunk.chunks)
+            text, ranges = update_text(self.text_of(file.data), hunk.chunks)
         except PatchError as error:
             raise PatchError(f"cannot update {hunk.path}: {error}") from None
         pristine = file.before is not None and file.data is file.before.data
         data = _encoded(text, hunk.path) if hunk.chunks else file.data
+        self._texts[id(data)] = (data, text)
+        origin, mode = file.origin, file.mode
         target = file if hunk.move_to is None else self._file(hunk.move_to, "move to")
         if target is not file:
-            source = self._file(hunk.path, "move", follow=False)
-            target.mode = file.mode
-            target.moved_from = source.moved_from or (source.path if source.before is not None else None)
-            source.moved_from = None
-            source.set(None)
-        target.set(data, text, tuple(ranges) if pristine else None)
+            self._file(hunk.path, "move", follow=False).set(None)
+            target.mode = mode
+        target.set(data, origin, tuple(ranges) if pristine else None)
+
+    def text_of(self, data: bytes) -> FileText:
+        """The lines of a file's bytes, decoded once."""
+        if id(data) not in self._texts:
+            self._texts[id(data)] = (data, FileText.decode(data))
+        return self._texts[id(data)][1]
 
     def _file(self, path: str, verb: str, *, follow: bool = True) -> _File:
         """The file at `path`, read when it is met for the first time."""

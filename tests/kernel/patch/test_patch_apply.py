@@ -47,6 +47,26 @@ def test_files_are_added_changed_moved_and_deleted(tmp_path: Path) -> None:
     assert summary == "Success. Updated the following files:\nA deep/added\nM change\nM deep/er/new\nD go\n"
 
 
+def test_a_file_in_the_place_of_a_moved_one_is_shown_as_new(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n2\n")
+    lines = ["*** Update File: a", "*** Move to: b", "*** Add File: a", "+x", "*** Update File: a", "*** Move to: c"]
+    changes = verify(wrapped(*lines), tmp_path).changes
+    assert changes == {
+        tmp_path / "a": FileChange(update=UpdatedFile("", str(tmp_path / "b"))),
+        tmp_path / "c": FileChange(add=AddedFile("x\n")),
+    }
+
+
+def test_a_file_lost_under_a_moved_one_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n")
+    (tmp_path / "b").write_text("work\n")
+    verified = verify(wrapped("*** Update File: a", "*** Move to: b", "@@", "-1", "+2"), tmp_path)
+    assert verified.changes == {
+        tmp_path / "a": FileChange(update=UpdatedFile("@@ -1 +1 @@\n-1\n+2\n", str(tmp_path / "b"))),
+        tmp_path / "b": FileChange(delete=DeletedFile("work\n")),
+    }
+
+
 def test_changes_show_every_file_once_by_absolute_path(tmp_path: Path) -> None:
     (tmp_path / "change").write_text("a\nb\n")
     (tmp_path / "old").write_text("x\n")

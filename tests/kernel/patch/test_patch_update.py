@@ -20,7 +20,7 @@ def update(before: bytes, *lines: str) -> tuple[bytes, str]:
     old = FileText.decode(before)
     updated = update_text(old, hunk.chunks)
     new = FileText.decode(updated.text.encode())
-    return updated.text.encode(), unified(old.with_ends(), new.with_ends(), updated.ranges, context=1)
+    return updated.text.encode(), unified(old.side(), new.side(), updated.ranges, context=1)
 
 
 UPDATES = {
@@ -213,6 +213,13 @@ def test_a_patch_made_from_two_texts_turns_one_into_the_other(pair: tuple[bytes,
     assert text.encode() == after
 
 
+def with_ends(text: FileText) -> list[str]:
+    return [
+        line + "\n" if at or text.final_newline else line
+        for at, line in zip(range(len(text.raw) - 1, -1, -1), text.raw, strict=True)
+    ]
+
+
 @given(st.sampled_from(["\n", "\r\n"]).flatmap(lambda newline: st.tuples(files(newline), files(newline))))
 def test_the_ranges_of_an_update_are_its_whole_difference(pair: tuple[bytes, bytes]) -> None:
     old = FileText.decode(pair[0])
@@ -221,7 +228,7 @@ def test_the_ranges_of_an_update_are_its_whole_difference(pair: tuple[bytes, byt
         updated = update_text(old, hunk.chunks)
         rebuilt: list[str] = []
         at = 0
-        before, after = old.with_ends(), updated.text.with_ends()
+        before, after = with_ends(old), with_ends(updated.text)
         for part in updated.ranges:
             rebuilt += before[at : part.old_start] + after[part.new_start : part.new_end]
             at = part.old_end

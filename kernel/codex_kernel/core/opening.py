@@ -209,7 +209,7 @@ def _state(
     *,
     can_ask: bool,
 ) -> ThreadState:
-    approved = source.approvals.approved_digests() if source is not None else frozenset[str]()
+    approved = source.approvals.approved_digests if source is not None else frozenset[str]()
     return ThreadState(
         thread_id=thread_id,
         home=home.root,

@@ -4,7 +4,10 @@ from hypothesis import strategies as st
 from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_render.diff_rows import counts, rows_of_change, rows_of_hunks
 
-DIFF = "@@ -1,3 +1,3 @@\n alpha\n-beta\n+gamma\n delta\n@@ -10,2 +10,3 @@ def f():\n x\n+y\n z\n\\ No newline at end of file\n"
+DIFF = (
+    "@@ -1,3 +1,3 @@\n alpha\n-beta\n+gamma\n delta\n"
+    "@@ -10,2 +10,3 @@ def f():\n x\n+y\n z\n\\ No newline at end of file\n"
+)
 
 
 def test_rows_carry_the_numbers_of_both_sides():

@@ -52,7 +52,9 @@ def test_the_status_line_never_reaches_the_last_column():
 
 
 @pytest.mark.parametrize("width", range(12))
-@pytest.mark.parametrize("text", ["ascii only text", "日本語のテキスト", "e\u0301e\u0301e\u0301e\u0301e\u0301", "a日b本c", ""])
+@pytest.mark.parametrize(
+    "text", ["ascii only text", "日本語のテキスト", "e\u0301e\u0301e\u0301e\u0301e\u0301", "a日b本c", ""]
+)
 def test_fitted_text_is_never_wider_than_it_may_be(text: str, width: int):
     assert sum(map(columns_of, fit(text, width))) <= width
 

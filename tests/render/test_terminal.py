@@ -30,7 +30,16 @@ def test_colour_follows_the_flag_then_the_environment_then_the_terminal(choice, 
 
 @pytest.mark.parametrize(
     ("ms", "text"),
-    [(0, "0ms"), (250, "250ms"), (999.7, "1.00s"), (1500, "1.50s"), (59999, "60.00s"), (60000, "1m00s"), (75000, "1m15s"), (3601000, "60m01s")],
+    [
+        (0, "0ms"),
+        (250, "250ms"),
+        (999.7, "1.00s"),
+        (1500, "1.50s"),
+        (59999, "60.00s"),
+        (60000, "1m00s"),
+        (75000, "1m15s"),
+        (3601000, "60m01s"),
+    ],
 )
 def test_durations_read_as_upstreams(ms: float, text: str):
     assert duration(ms / 1000) == text

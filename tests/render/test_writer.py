@@ -1,3 +1,4 @@
+import contextlib
 import os
 import threading
 
@@ -11,10 +12,8 @@ def pipe():
     ends = list(os.pipe())
     yield ends
     for descriptor in ends:
-        try:
+        with contextlib.suppress(OSError):
             os.close(descriptor)
-        except OSError:
-            pass
 
 
 def test_a_stalled_reader_never_holds_the_caller_up_and_loses_nothing(pipe: list[int]):

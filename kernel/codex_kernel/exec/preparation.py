@@ -76,12 +76,12 @@ def find_earlier(earlier: Earlier, home: Home, cwd: Path) -> Path:
     Raises:
         CodexError: There is none of that id or name, or several.
     """
-    from codex_store.threads import find_thread, list_threads
+    from codex_store.threads import find_thread, last_thread
 
     if earlier.name is not None:
         return find_thread(home, earlier.name).path
-    for thread in list_threads(home):
-        if earlier.everywhere or (thread.cwd is not None and Path(thread.cwd) == cwd):
-            return thread.path
-    where = "" if earlier.everywhere else f" of {cwd} (--last --all takes the newest of any directory)"
-    raise CodexError(f"there is no earlier thread{where}")
+    newest = last_thread(home, None if earlier.everywhere else cwd)
+    if newest is None:
+        where = "" if earlier.everywhere else f" of {cwd} (--last --all takes the newest of any directory)"
+        raise CodexError(f"there is no earlier thread{where}")
+    return newest.path

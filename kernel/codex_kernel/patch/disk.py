@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from types import TracebackType
 
@@ -162,7 +161,7 @@ def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) 
     Raises:
         OSError: It could not be written; nothing is left behind.
     """
-    name = f".codex-patch-{secrets.token_hex(6)}"
+    name = f".codex-patch-{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=folder)
     try:

@@ -61,8 +61,10 @@ class FileText:
         return "\r" if self.raw[max(0, min(index, last))].endswith("\r") else ""
 
     def side(self) -> Side:
-        """The lines as one side of a diff."""
-        return Side(self.raw, self.final_newline)
+        """The lines as one side of a diff, the byte order mark shown."""
+        if not self.bom:
+            return Side(self.raw, self.final_newline)
+        return Side([_BOM + "".join(self.raw[:1]), *self.raw[1:]], self.final_newline and bool(self.raw))
 
 
 def readable(text: str) -> str:

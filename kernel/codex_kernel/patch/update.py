@@ -224,7 +224,7 @@ class _Assembly:
         if not text.final_newline and self._file_end is not None and self._file_end < len(new):
             new[self._file_end - 1] += text.carriage_at(len(text.raw))
         changed = FileText(new, final_newline=final_newline, bom=text.bom, carriage=text.keys is not text.raw)
-        if text.final_newline and final_newline:
+        if text.final_newline and final_newline and not text.bom:
             return Updated(changed, joined(self._ranges))
-        # A line that only lost or got its newline is in no range.
+        # A line that only lost or got its newline, or its byte order mark, is in no range.
         return Updated(changed, difference(text.side(), changed.side()))

@@ -1,3 +1,5 @@
-"""Credentials: API keys, auth.json, login."""
+"""API keys, `auth.json`, login: where a credential comes from."""
+
+from __future__ import annotations
 
 __all__: list[str] = []

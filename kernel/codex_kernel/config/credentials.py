@@ -18,6 +18,10 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     plan: str | None = None
     """ChatGPT plan as the identity token names it; None for API keys."""
 
+    def __repr__(self) -> str:
+        """Without the token: credentials end up in logs and assertion messages."""
+        return f"Credential(kind={self.kind!r}, account_id={self.account_id!r}, plan={self.plan!r})"
+
 
 class CredentialSource(Protocol):
     """Where a model client gets its login from, asked before each request."""

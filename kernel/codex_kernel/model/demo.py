@@ -7,11 +7,9 @@ keeps nothing between requests: what to do next follows from the outputs of its 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Mapping
 
-import msgspec
-
+from codex_kernel.model.demo_calls import Offer
 from codex_kernel.model.demo_commands import (
     TOUR,
     check_tour,
@@ -25,27 +23,9 @@ from codex_kernel.model.demo_commands import (
 from codex_kernel.model.demo_history import Result, Turn, read_turn
 from codex_kernel.model.demo_patch import is_ours, tour_patch
 from codex_kernel.model.demo_tour import Facts, add_contents, lines_in, summary_text, survey_facts, tour_text
-from codex_kernel.model.interface import (
-    Completed,
-    Created,
-    FreeformTool,
-    FunctionTool,
-    ItemDone,
-    LocalShellTool,
-    Prompt,
-    ResponseEvent,
-    TextDelta,
-)
+from codex_kernel.model.interface import Completed, Created, ItemDone, Prompt, ResponseEvent, TextDelta
 from codex_kernel.model.scripted import text_deltas
-from codex_protocol.items import (
-    CustomToolCall,
-    FunctionCall,
-    Item,
-    LocalShellAction,
-    LocalShellCall,
-    Message,
-    assistant_message,
-)
+from codex_protocol.items import Item, Message, assistant_message
 
 TOUR_PROMPT = "Give me a tour of this directory and write it down."
 """Asks for the tour; what `--demo` asks without a prompt."""
@@ -80,7 +60,7 @@ class DemoModel:
 def next_items(prompt: Prompt) -> list[Item]:
     """What the demo model answers to a prompt."""
     turn = read_turn(prompt.input)
-    offer = _Offer(prompt)
+    offer = Offer(prompt)
     if _TOUR.search(turn.request) and prompt.tools:
         return _Tour(turn, offer).next_items()
     command = _RUN.fullmatch(turn.request)
@@ -89,66 +69,10 @@ def next_items(prompt: Prompt) -> list[Item]:
     return [assistant_message(_other_answer(turn))]
 
 
-class _Offer:
-    """The tools a prompt offers, and calls made of them."""
-
-    def __init__(self, prompt: Prompt) -> None:
-        names = {tool.name: tool for tool in prompt.tools if isinstance(tool, FunctionTool | FreeformTool)}
-        self._number = len(prompt.input)
-        self.plan = "update_plan" in names
-        self.poll = "write_stdin" in names
-        self.command: Literal["exec_command", "shell", "local_shell"] | None = None
-        if "exec_command" in names:
-            self.command = "exec_command"
-        elif "shell" in names:
-            self.command = "shell"
-        elif any(isinstance(tool, LocalShellTool) for tool in prompt.tools):
-            self.command = "local_shell"
-        self.patch = "apply_patch" in names
-        self._freeform = isinstance(names.get("apply_patch"), FreeformTool)
-
-    def run(self, label: str, command: str) -> Item:
-        """A call that runs a shell line."""
-        argv = ("bash", "-lc", command)
-        match self.command:
-            case "exec_command":
-                arguments = {"cmd": command, "login": False, "yield_time_ms": 30_000}
-                return self._function(label, "exec_command", arguments)
-            case "shell":
-                return self._function(label, "shell", {"command": argv, "timeout_ms": 60_000})
-            case _:
-                action = LocalShellAction(command=argv, timeout_ms=60_000)
-                return LocalShellCall(call_id=self._id(label), status="completed", action=action)
-
-    def wait(self, label: str, session: int) -> Item:
-        """A call that waits for a command that runs on."""
-        return self._function(label, "write_stdin", {"session_id": session, "chars": "", "yield_time_ms": 30_000})
-
-    def show_plan(self, label: str, steps: Iterable[str], done: int, *, ended: bool = False) -> list[Item]:
-        """A call that shows the plan with its first `done` steps completed, and the next one begun unless `ended`."""
-        if not self.plan:
-            return []
-        status = ["completed"] * done + ["pending" if ended else "in_progress"] + ["pending"] * 3
-        plan = [{"step": step, "status": status[number]} for number, step in enumerate(steps)]
-        return [self._function(label, "update_plan", {"plan": plan})]
-
-    def write(self, label: str, patch: str) -> Item:
-        """A call that applies a patch."""
-        if self._freeform:
-            return CustomToolCall(call_id=self._id(label), name="apply_patch", input=patch)
-        return self._function(label, "apply_patch", {"input": patch})
-
-    def _function(self, label: str, name: str, arguments: Mapping[str, Any]) -> Item:
-        return FunctionCall(call_id=self._id(label), name=name, arguments=msgspec.json.encode(arguments).decode())
-
-    def _id(self, label: str) -> str:
-        return f"demo_{self._number}_{label}"
-
-
 class _Tour:
     """The tour, one response at a time: what was called tells where it stands."""
 
-    def __init__(self, turn: Turn, offer: _Offer) -> None:
+    def __init__(self, turn: Turn, offer: Offer) -> None:
         self._turn = turn
         self._offer = offer
         self._results = _settled(turn)
@@ -318,7 +242,7 @@ def _is_refused_command(label: str, result: Result) -> bool:
     return not label.startswith(("plan", "patch")) and not result.ran and result.session is None
 
 
-def _run_one(command: str, turn: Turn, offer: _Offer) -> list[Item]:
+def _run_one(command: str, turn: Turn, offer: Offer) -> list[Item]:
     if "run" not in turn.called:
         return [assistant_message(f"{WHO} I run what you wrote."), offer.run("run", command)]
     result = turn.results.get("run")

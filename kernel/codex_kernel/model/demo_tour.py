@@ -114,7 +114,7 @@ def survey_facts(name: str, results: dict[str, Result]) -> Facts:
         kinds={kind: n for kind, n in kinds.items() if re.fullmatch(r"[\w+#-]{1,12}|\(none\)", kind)},
         folders={folder: n for folder, n in counted(results.get("folders")).items() if folder in top or folder == "./"},
         tests=number_in(results.get("tests"), any_exit=True),
-        notable=tuple(line for line in lines_in(results.get("notable")) if is_safe_name(line)),
+        notable=tuple(sorted(filter(is_safe_name, lines_in(results.get("notable"))), key=_is_test)),
     )
 
 
@@ -214,6 +214,10 @@ def counted(result: Result | None) -> dict[str, int]:
     return {match[2]: int(match[1]) for match in found if match}
 
 
+def _is_test(path: str) -> bool:
+    return re.search(TEST_PATTERN, path) is not None
+
+
 def _title(result: Result | None) -> str | None:
     for line in lines_in(result):
         if line.lstrip().startswith(("<", "[!", "![", "..")):  # pictures, badges, markup
@@ -227,11 +231,13 @@ def _title(result: Result | None) -> str | None:
 def _pyproject(text: str) -> dict[str, str]:
     import tomllib
 
-    try:
-        project: Any = tomllib.loads(text).get("project")
-    except tomllib.TOMLDecodeError:  # cut in the middle, or not valid
-        found = re.search(r'^name\s*=\s*"([^"\n]+)"', text, re.MULTILINE)
-        project = {"name": found[1]} if found else None
+    project: Any = None
+    while text:
+        try:
+            project = tomllib.loads(text).get("project")
+            break
+        except tomllib.TOMLDecodeError:  # cut in the middle: the last table is left out, then the one before
+            text = text.rpartition("\n[")[0]
     return _described(project, "scripts", "Commands it installs")
 
 

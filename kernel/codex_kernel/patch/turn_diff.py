@@ -41,29 +41,34 @@ class TurnDiff:
         self._base = base
         self._tracked: dict[Path, _Tracked] = {}
         """By current path."""
+        self._moves: list[tuple[Path, Path]] = []
+        """From where to where, of the patch taken in last."""
 
-    def track(self, verified: VerifiedPatch, *, moves: bool = True) -> None:
-        """Take a patch in, right after it was written, or after writing it failed.
-
-        Args:
-            verified: Holds what the files were like before.
-            moves: False when writing failed: files may still be where they were.
-        """
+    def before(self, verified: VerifiedPatch) -> None:
+        """Take in a patch that is about to be written; whether it really is, the files will tell."""
+        self._settle()
         edits = {edit.path: edit for edit in verified.files if edit.has_effect()}
         for edit in edits.values():
             self._tracked.setdefault(edit.path, _Tracked(edit.path, edit.before))
-        for edit in edits.values() if moves else ():
             source = edits.get(edit.moved_from) if edit.moved_from is not None else None
-            if source is not None and source.after is None and self._tracked[edit.path].before is None:
-                moved = self._tracked.pop(source.path)
+            if source is not None and source.after is None:
+                self._moves.append((source.path, edit.path))
+
+    def _settle(self) -> None:
+        """Compare files that were moved with what they were in their old place."""
+        for source, target in self._moves:
+            if self._tracked[target].before is None and os.path.lexists(target) and not os.path.lexists(source):
+                moved = self._tracked.pop(source)
                 moved.forget()
-                self._tracked[edit.path] = moved
+                self._tracked[target] = moved
+        self._moves.clear()
 
     def text(self) -> str:
         """The diff from before the turn to the files as they are now; empty when nothing differs.
 
         Files are read again only when they changed since the last call.
         """
+        self._settle()
         shown = sorted((self._name(path), path) for path in self._tracked)
         return "".join(
             self._tracked[path].block(path, self._name(self._tracked[path].path), name) for name, path in shown

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codex_kernel.patch import disk
@@ -421,6 +421,7 @@ names = st.sampled_from(["a", "b", "d/c", "e"])
 contents = st.lists(st.sampled_from(["x", "y", ""]), max_size=3).map(tuple)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["a", "b"]), contents),
     st.lists(st.builds(AddFile, names, contents) | st.builds(DeleteFile, names)),

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codex_kernel.patch import match
@@ -45,6 +45,7 @@ def plainly(lines: list[str], pattern: list[str], start: int, at_end: bool) -> i
 some_lines = st.lists(st.sampled_from(["a", "b", " a", "a ", "a\u2013", "a-", "", " "]), max_size=12)
 
 
+@settings(deadline=None)
 @given(some_lines, some_lines.map(lambda lines: lines[:3]), st.integers(0, 8), st.booleans())
 def test_search_agrees_with_the_plain_four_loops(
     lines: list[str], pattern: list[str], start: int, at_end: bool
@@ -52,6 +53,7 @@ def test_search_agrees_with_the_plain_four_loops(
     assert seek_sequence(lines, pattern, start, at_end=at_end) == plainly(lines, pattern, start, at_end)
 
 
+@settings(deadline=None)
 @given(some_lines, some_lines.map(lambda lines: lines[:3]))
 def test_lines_that_share_a_code_point_are_told_apart(lines: list[str], pattern: list[str]) -> None:
     codes = match._CODES

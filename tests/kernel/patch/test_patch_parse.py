@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codex_kernel.patch.parse import (
@@ -210,11 +210,13 @@ patches = st.lists(additions() | st.builds(DeleteFile, paths) | updates(), max_s
 )
 
 
+@settings(deadline=None)
 @given(patches)
 def test_a_printed_patch_is_read_as_the_same_patch(patch: Patch) -> None:
     assert parse_patch(format_patch(patch)) == patch
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codex_kernel.patch.diff import changed_ranges, unified
@@ -200,6 +200,7 @@ def files(draw: st.DrawFn, newline: str) -> bytes:
     return text.encode()
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["\n", "\r\n"]).flatmap(lambda newline: st.tuples(files(newline), files(newline))))
 def test_a_patch_made_from_two_texts_turns_one_into_the_other(pair: tuple[bytes, bytes]) -> None:
     before, after = pair
@@ -220,6 +221,7 @@ def with_ends(text: FileText) -> list[str]:
     ]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["\n", "\r\n"]).flatmap(lambda newline: st.tuples(files(newline), files(newline))))
 def test_the_ranges_of_an_update_are_its_whole_difference(pair: tuple[bytes, bytes]) -> None:
     old = FileText.decode(pair[0])
@@ -235,6 +237,7 @@ def test_the_ranges_of_an_update_are_its_whole_difference(pair: tuple[bytes, byt
         assert rebuilt + before[at:] == after
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=30), st.lists(st.sampled_from("abcdefgh"), max_size=30))
 def test_changed_ranges_rebuild_the_new_text_and_do_not_touch(old: list[str], new: list[str]) -> None:
     rebuilt: list[str] = []

@@ -1,0 +1,107 @@
+"""Deny-read patterns: which paths they mean, as a list for the mounts and as a question for the file tools.
+
+`**` stands for any number of directories, `*` and `?` do not cross a slash. A pattern without a leading slash is taken
+below the thread's directory; a leading `~/` is the user's home.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterator
+
+from codex_kernel.sandbox.host import Host, Kind
+
+_MAX_DIRECTORIES = 20_000
+
+
+def denied_paths(patterns: tuple[str, ...], workspace: str, host: Host) -> tuple[str, ...]:
+    """Existing paths the patterns mean, symlinks not followed; what lies below a denied directory is not listed."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        for path in _matches(absolute(pattern, workspace, host.user_home), host):
+            found[host.real(path)] = None
+    return tuple(found)
+
+
+def is_denied(path: str, patterns: tuple[str, ...], workspace: str, user_home: str) -> bool:
+    """Whether `path` or a directory above it is meant by a pattern; nothing is resolved."""
+    compiled = [_expression(absolute(pattern, workspace, user_home)) for pattern in patterns]
+    while compiled:
+        if any(expression.fullmatch(path) for expression in compiled):
+            return True
+        parent = os.path.dirname(path)
+        if parent == path:
+            return False
+        path = parent
+    return False
+
+
+def absolute(pattern: str, workspace: str, user_home: str) -> str:
+    """The pattern from the root of the file system on, without a trailing slash."""
+    if pattern.startswith("~/"):
+        pattern = user_home + pattern[1:]
+    return os.path.join(workspace, pattern).rstrip("/") or "/"
+
+
+def _matches(pattern: str, host: Host) -> Iterator[str]:
+    """Walk only below the part of the pattern that has no wildcard."""
+    parts = pattern.split("/")
+    fixed = next((index for index, part in enumerate(parts) if _wild(part)), len(parts))
+    if fixed == len(parts):
+        if host.kind(pattern) is not None:
+            yield pattern
+        return
+    expression = _expression(pattern)
+    deep = "**" in parts
+    base = "/".join(parts[:fixed]) or "/"
+    looked_at = 0
+    queue = [base]
+    while queue:
+        directory = queue.pop()
+        looked_at += 1
+        if looked_at > _MAX_DIRECTORIES:
+            return
+        for name, kind in host.entries(directory):
+            path = os.path.join(directory, name)
+            if expression.fullmatch(path):
+                yield path
+            elif kind is Kind.DIRECTORY and (deep or path.count("/") < len(parts) - 1):
+                queue.append(path)
+
+
+def _wild(part: str) -> bool:
+    return any(character in part for character in "*?[")
+
+
+@functools.cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    out: list[str] = []
+    parts = pattern.split("/")
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            out.append(".*" if last else "(?:[^/]+/)*")
+            continue
+        out.append(_component(part) + ("" if last else "/"))
+    return re.compile("".join(out), re.DOTALL)
+
+
+def _component(part: str) -> str:
+    """One path component; `[abc]` is a set as in the shell."""
+    out: list[str] = []
+    index = 0
+    while index < len(part):
+        character = part[index]
+        end = part.find("]", index + 2) if character == "[" else -1
+        if end > 0:
+            inner = part[index + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
+            out.append("[" + ("^" + inner[1:] if inner[0] in "!^" else inner) + "]")
+            index = end
+        elif character in "*?":
+            out.append("[^/]*" if character == "*" else "[^/]")
+        else:
+            out.append(re.escape(character))
+        index += 1
+    return "".join(out)

@@ -1,0 +1,109 @@
+"""Every process below this one: found, counted and ended, with or without a pid namespace."""
+
+from __future__ import annotations
+
+import os
+import time
+
+_SIGKILL, _SIGSTOP = 9, 19
+_GIVE_UP_S = 5.0
+
+
+def descendants(*, whole_namespace: bool) -> list[int]:
+    """The tree's processes without this one.
+
+    Args:
+        whole_namespace: Everything /proc lists is the tree (we are its init); else parents are followed.
+    """
+    me = os.getpid()
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    if whole_namespace:
+        return [pid for pid in pids if pid != me]
+    children: dict[int, list[int]] = {}
+    for pid in pids:
+        parent = _parent(pid)
+        if parent is not None:
+            children.setdefault(parent, []).append(pid)
+    found: list[int] = []
+    queue = [me]
+    while queue:
+        for child in children.get(queue.pop(), ()):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def reap(main: int | None) -> int | None:
+    """Collect what has ended; the wait status of `main` when it was among them."""
+    status: int | None = None
+    while True:
+        try:
+            pid, found = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return status
+        if pid == 0:
+            return status
+        if pid == main:
+            status = found
+
+
+def end_all(*, whole_namespace: bool) -> None:
+    """Kill every descendant and collect it; gives up after some seconds on what may not be killed.
+
+    Without a namespace everything is stopped first, so that nothing forks away from the list.
+    """
+    deadline = time.monotonic() + _GIVE_UP_S
+    if whole_namespace:
+        _signal(-1, _SIGKILL)
+        while _collect_one() and time.monotonic() < deadline:
+            pass
+        return
+    while time.monotonic() < deadline:
+        tree = descendants(whole_namespace=False)
+        alive = [pid for pid in tree if _state(pid) not in (None, b"Z", b"X")]
+        if not alive:
+            reap(None)
+            return
+        stopped: set[int] = set()
+        while fresh := set(alive) - stopped:
+            for pid in fresh:
+                _signal(pid, _SIGSTOP)
+            stopped |= fresh
+            alive = descendants(whole_namespace=False)
+        killed = [pid for pid in stopped if _signal(pid, _SIGKILL)]
+        if not killed:
+            return  # nothing here is ours to kill
+        reap(None)
+        time.sleep(0.001)
+
+
+def _collect_one() -> bool:
+    try:
+        os.waitpid(-1, 0)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _signal(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True
+
+
+def _state(pid: int) -> bytes | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return None

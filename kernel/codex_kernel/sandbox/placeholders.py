@@ -1,0 +1,122 @@
+"""Empty directories that stand where a `.git` or the like must not come to be, and their removal.
+
+A bind mount needs something to lie on. Each is recorded before it is made, in a file its maker keeps locked; a record
+nobody locks is of a dead agent, and the next start removes what it lists. Only empty directories are ever removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+_FOLDER = "placeholders"
+
+
+class Placeholders:
+    """This agent's placeholders; those of dead agents are seen through their records in the runtime directory."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        """Nothing is touched before the first `hold` or `sweep`."""
+        self._folder = runtime_dir / _FOLDER
+        self._record = -1
+        self._record_path = ""
+        self._held: set[str] = set()
+        self._swept = False
+
+    def hold(self, paths: Sequence[str]) -> None:
+        """Make the directories and answer for them until `clear`.
+
+        What is there by now was made by somebody else and is left to them; what cannot be made by us cannot be made by
+        a command either.
+
+        Raises:
+            OSError: The record cannot be written; nothing was made.
+        """
+        wanted = [path for path in paths if path not in self._held]
+        if not wanted:
+            return
+        with self._locked():
+            self._held.update(wanted)
+            self._write()
+            for path in wanted:
+                try:
+                    os.mkdir(path, 0o755)
+                except OSError:
+                    self._held.discard(path)
+            self._write()
+
+    def clear(self) -> None:
+        """Remove everything held that is still empty, and the record."""
+        if self._record < 0:
+            return
+        with self._locked():
+            _remove(self._held)
+            self._held.clear()
+            os.unlink(self._record_path)
+            os.close(self._record)
+            self._record = -1
+
+    def sweep(self) -> None:
+        """Remove what agents left that were killed; done once."""
+        if self._swept or not self._folder.is_dir():
+            return
+        self._swept = True
+        with self._locked():
+            for name in os.listdir(self._folder):
+                path = str(self._folder / name)
+                if name != "lock" and path != self._record_path and _is_dead(path):
+                    _remove(_lines(path))
+                    os.unlink(path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Generator[None]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _write(self) -> None:
+        if self._record < 0:
+            self._record_path = str(self._folder / f"{os.getpid()}-{os.urandom(4).hex()}")
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._record = os.open(self._record_path, flags, 0o600)
+            fcntl.flock(self._record, fcntl.LOCK_EX)
+        text = b"".join(os.fsencode(path) + b"\0" for path in sorted(self._held))
+        os.pwrite(self._record, text, 0)
+        os.ftruncate(self._record, len(text))
+
+
+def _remove(paths: Sequence[str] | set[str]) -> None:
+    """Deepest first, so that one may stand in another."""
+    for path in sorted(paths, key=len, reverse=True):
+        with contextlib.suppress(OSError):  # somebody has put something into it: it is theirs now
+            os.rmdir(path)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = Path(path).read_bytes()
+    except OSError:
+        return []
+    return [os.fsdecode(line) for line in text.split(b"\0")[:-1]]
+
+
+def _is_dead(path: str) -> bool:
+    """Whether no living agent holds the record."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True

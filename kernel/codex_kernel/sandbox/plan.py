@@ -1,0 +1,289 @@
+"""What a command may touch, as lists of paths: decided here, compared in tests, carried out elsewhere.
+
+No system call is made but through the host that is handed in, so that the same policy over the same tree gives the
+same plan. Paths are strings with every symbolic link resolved.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from codex_kernel.config.types import SandboxSettings
+from codex_kernel.sandbox import repositories
+from codex_kernel.sandbox.deny import denied_paths
+from codex_kernel.sandbox.host import Host, Identity, Kind
+from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
+
+_VISIBLE_IN_HOME = ("skills", "prompts", "AGENTS.md", "AGENTS.override.md")
+"""What commands may read of our home: skills carry scripts."""
+_HIDDEN_IN_HOME = (
+    "auth.json",
+    ".env",
+    "config.toml",
+    "history.jsonl",
+    "sessions",
+    "archived_sessions",
+    "log",
+    "workbench",
+)
+"""What is hidden one by one when the thread works in our home itself."""
+_USER_KEYS = (".ssh", ".aws", ".gnupg")
+_SMALLEST_SHM = 64 * 1024**2
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Our own directories, symlinks resolved."""
+
+    home: str
+    """`$CODEX_HOME`."""
+    private: tuple[str, ...]
+    """The runtime directory, and where short socket names live."""
+    code: tuple[str, ...] = ()
+    """What the agent itself is loaded from."""
+
+
+class Mask(msgspec.Struct, frozen=True):
+    """Something hidden."""
+
+    path: str
+    keep: tuple[str, ...] = ()
+    """Paths inside that stay visible."""
+
+
+class Confinement(msgspec.Struct, frozen=True, kw_only=True):
+    """What commands under one policy in one tree may touch."""
+
+    roots: tuple[str, ...]
+    """Writable directories."""
+    identities: tuple[Identity, ...]
+    """Of each root, when it was first seen."""
+    read_only: tuple[str, ...]
+    """Inside roots, existing, not writable."""
+    placeholders: tuple[str, ...]
+    """Absent directories that must not come to be by a command: made empty by us, then read-only."""
+    masks: tuple[Mask, ...]
+    network: bool
+    """The host's network."""
+    forbidden_in_git: tuple[str, ...] = ()
+    """Files a command might make to redirect git; taken away again."""
+    memory_bytes: int
+    shm_bytes: int
+    processes: int | None
+    file_bytes: int | None
+    free_disk_bytes: int | None
+    disks: tuple[str, ...]
+    """A directory on each file system that can be filled."""
+
+
+def plan(
+    policy: ReadOnly | WorkspaceWrite,
+    workspace: str,
+    places: Places,
+    settings: SandboxSettings,
+    host: Host,
+    known: dict[str, Identity] | None = None,
+) -> Confinement:
+    """What a command under `policy` may touch.
+
+    Args:
+        policy: Of the thread.
+        workspace: The thread's directory.
+        places: What is ours.
+        settings: What the configuration adds.
+        host: This machine.
+        known: Roots seen before and what they were then, added to; one that is another directory now is no root any
+            more: a command may have put a link to somewhere else in its place.
+    """
+    known = {} if known is None else known
+    roots = [root for root in writable_roots(policy, workspace, host) if _still(root, known, host)]
+    sealed = (places.home, *places.private, *places.code)
+    roots = [root for root in roots if not any(inside(root, place) for place in sealed)]
+    plan_ = _Protection(host, tuple(roots), settings.git_writes)
+    for place in sealed:
+        plan_.seal(place)
+    for root in roots:
+        plan_.names_of(root)
+    if isinstance(policy, WorkspaceWrite):
+        for root in (host.real(path) for path in (workspace, *policy.writable_roots)):
+            if root in roots:
+                plan_.names_below(root)
+    masks = _masks(workspace, places, settings, host)
+    for mask in masks:
+        plan_.absent(mask.path)
+    every_root = (*roots, *plan_.git_roots)
+    limits = settings.limits
+    memory = limits.max_memory_bytes or host.memory_bytes * 3 // 4
+    return Confinement(
+        roots=every_root,
+        identities=tuple(identity for root in every_root if (identity := host.identity(root)) is not None),
+        read_only=_outermost(plan_.read_only, every_root),
+        placeholders=tuple(dict.fromkeys(plan_.placeholders)),
+        masks=masks,
+        network=isinstance(policy, WorkspaceWrite) and policy.network_access,
+        forbidden_in_git=tuple(plan_.forbidden),
+        memory_bytes=memory,
+        shm_bytes=max(memory // 2, _SMALLEST_SHM),
+        processes=limits.max_processes,
+        file_bytes=limits.max_file_bytes,
+        free_disk_bytes=limits.min_free_disk_bytes,
+        disks=_one_per_device(every_root, host),
+    )
+
+
+def writable_roots(policy: SandboxPolicy, workspace: str, host: Host) -> tuple[str, ...]:
+    """Directories the policy opens, symlinks resolved, each once; what does not exist is left out.
+
+    Source: spec/approvals-and-sandbox.md section 1, "Writable roots". `/` for full access.
+    """
+    if isinstance(policy, DangerFullAccess):
+        return ("/",)
+    if isinstance(policy, ReadOnly):
+        return ()
+    wanted = [workspace, *policy.writable_roots]
+    if not policy.exclude_slash_tmp:
+        wanted.append("/tmp")  # noqa: S108 - the policy grants it by name
+    if not policy.exclude_tmpdir_env_var and host.temp_dir and os.path.isabs(host.temp_dir):
+        wanted.append(host.temp_dir)
+    resolved = dict.fromkeys(host.real(path) for path in wanted)
+    return tuple(path for path in resolved if host.kind(path) is Kind.DIRECTORY)
+
+
+def inside(path: str, directory: str) -> bool:
+    """Whether `path` is `directory` or below it, component by component; nothing is resolved."""
+    return path == directory or path.startswith(directory if directory.endswith("/") else directory + "/")
+
+
+def _still(root: str, known: dict[str, Identity], host: Host) -> bool:
+    identity = host.identity(root)
+    return identity is not None and known.setdefault(root, identity) == identity
+
+
+class _Protection:
+    """Collects what stays unwritable inside the roots."""
+
+    def __init__(self, host: Host, roots: tuple[str, ...], git_writes: bool) -> None:
+        self.host = host
+        self.roots = roots
+        self.git_writes = git_writes
+        self.read_only: list[str] = []
+        self.placeholders: list[str] = []
+        self.forbidden: list[str] = []
+        self.git_roots: list[str] = []
+
+    def _in_roots(self, path: str) -> bool:
+        return any(inside(path, root) for root in self.roots)
+
+    def seal(self, path: str) -> None:
+        """An existing path stays as it is."""
+        if self._in_roots(path) and self.host.kind(path) is not None:
+            self.read_only.append(path)
+
+    def absent(self, path: str) -> None:
+        """A path inside a root that does not exist must not be made by a command."""
+        if self._in_roots(path) and self.host.kind(path) is None and self._can_make(path):
+            self.placeholders.append(path)
+
+    def _can_make(self, path: str) -> bool:
+        parent = os.path.dirname(path)
+        return self.host.kind(parent) is Kind.DIRECTORY and self.host.can_create_in(parent)
+
+    def names_of(self, root: str) -> None:
+        """`.git`, `.codex` and `.agents` at the top of a root, present or not."""
+        for name in repositories.PROTECTED_NAMES:
+            path = os.path.join(root, name)
+            if self.host.kind(path) is None:
+                self.absent(path)
+            else:
+                self._existing(path)
+
+    def names_below(self, root: str) -> None:
+        """The same names deeper down, where they exist."""
+        for path in repositories.nested(self.host, root):
+            self._existing(path)
+
+    def _existing(self, path: str) -> None:
+        is_git = os.path.basename(path) == ".git"
+        kind = self.host.kind(path)
+        directories = repositories.git_directories(self.host, path) if is_git else (self.host.real(path),)
+        if kind is not Kind.DIRECTORY:
+            self.read_only.append(path)
+        for directory in directories:
+            if is_git and self.git_writes and repositories.looks_like_repository(self.host, directories[-1]):
+                self._open_for_commits(directory, common=directory == directories[-1])
+            else:
+                self.seal(directory)
+
+    def _open_for_commits(self, directory: str, *, common: bool) -> None:
+        """Writable but for what git runs or follows. A common directory elsewhere is opened only where commits go."""
+        if not self._in_roots(directory):
+            if not common:
+                self.git_roots.append(directory)
+            else:
+                parts = [os.path.join(directory, name) for name in ("objects", "refs", "logs")]
+                self.git_roots.extend(part for part in parts if self.host.kind(part) is Kind.DIRECTORY)
+                return
+        for name in repositories.GIT_ONLY_READ:
+            path = os.path.join(directory, name)
+            if self.host.kind(path) is not None:
+                self.read_only.append(path)
+            elif name in repositories.GIT_MADE_AHEAD and common:
+                self.placeholders.append(path)
+            else:
+                self.forbidden.append(path)
+
+
+def _masks(workspace: str, places: Places, settings: SandboxSettings, host: Host) -> tuple[Mask, ...]:
+    here = host.real(workspace)
+    masks = [*hidden(here, places, host), *(Mask(path) for path in denied_paths(settings.deny_read, here, host))]
+    kept: list[Mask] = []
+    for mask in masks:
+        if not any(_covers(other, mask.path) for other in kept) and (host.kind(mask.path) or _may_appear(mask, host)):
+            kept.append(mask)
+    return tuple(kept)
+
+
+def hidden(workspace: str, places: Places, host: Host) -> list[Mask]:
+    """What is hidden whatever the configuration says: our home but for skills, our sockets, the user's keys."""
+    masks: list[Mask] = []
+    if workspace == places.home:
+        masks += [Mask(os.path.join(places.home, name)) for name in _HIDDEN_IN_HOME]
+    else:
+        keep = [path for name in _VISIBLE_IN_HOME if host.kind(path := os.path.join(places.home, name)) is not None]
+        if inside(workspace, places.home):
+            keep.append(workspace)
+        masks.append(Mask(places.home, tuple(keep)))
+    masks += [Mask(path) for path in places.private]
+    masks += [Mask(host.real(os.path.join(host.user_home, name))) for name in _USER_KEYS]
+    return masks
+
+
+def _covers(mask: Mask, path: str) -> bool:
+    return inside(path, mask.path) and not any(inside(path, keep) for keep in mask.keep)
+
+
+def _may_appear(mask: Mask, host: Host) -> bool:
+    return host.kind(os.path.dirname(mask.path)) is Kind.DIRECTORY
+
+
+def _outermost(paths: list[str], roots: tuple[str, ...]) -> tuple[str, ...]:
+    """Each path once, without those a read-only directory above covers; a root between the two breaks the cover."""
+    kept: list[str] = []
+    for path in sorted(dict.fromkeys(paths), key=lambda path: (path.count("/"), path)):
+        covered = any(
+            inside(path, above) and not any(inside(path, root) and inside(root, above) for root in roots)
+            for above in kept
+        )
+        if not covered:
+            kept.append(path)
+    return tuple(kept)
+
+
+def _one_per_device(paths: tuple[str, ...], host: Host) -> tuple[str, ...]:
+    chosen: dict[int, str] = {}
+    for path in paths:
+        identity = host.identity(path)
+        if identity is not None:
+            chosen.setdefault(identity[0], path)
+    return tuple(chosen.values())

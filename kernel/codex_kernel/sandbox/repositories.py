@@ -1,0 +1,70 @@
+"""Where git's own files are: `.git` as directory, file, symbolic link or nothing, and repositories inside the tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from codex_kernel.sandbox.host import Host, Kind
+
+PROTECTED_NAMES = (".git", ".codex", ".agents")
+"""What commands and patches never write, at the top of every root and wherever it is found below."""
+
+_MAX_DEPTH = 3
+_MAX_DIRECTORIES = 2000
+_NOT_SEARCHED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache", "target"})
+
+GIT_ONLY_READ = ("hooks", "config", "config.worktree", "info", "modules", "worktrees", "commondir", "gitdir")
+"""Inside a `.git` directory, what stays unwritable when commands may commit: git runs or follows these."""
+GIT_MADE_AHEAD = ("hooks", "info", "modules", "worktrees")
+"""Of those, what may stand there as an empty directory without disturbing git."""
+
+
+def git_directories(host: Host, git: str) -> tuple[str, ...]:
+    """The directories a `.git` stands for, symlinks resolved: itself, or what its file names, and the common one.
+
+    Args:
+        host: This machine.
+        git: Path of an existing `.git`.
+    """
+    kind = host.kind(git)
+    if kind is Kind.FILE:
+        line = host.first_line(git) or ""
+        if not line.startswith("gitdir:"):
+            return ()
+        target = host.real(os.path.join(os.path.dirname(git), line.removeprefix("gitdir:").strip()))
+    else:
+        target = host.real(git)
+    if host.kind(target) is not Kind.DIRECTORY:
+        return ()
+    common = host.first_line(os.path.join(target, "commondir"))
+    if not common:
+        return (target,)
+    return (target, host.real(os.path.join(target, common.strip())))
+
+
+def looks_like_repository(host: Host, directory: str) -> bool:
+    """Whether git would take this directory for a repository's own; an empty placeholder is none."""
+    return host.kind(os.path.join(directory, "HEAD")) is not None
+
+
+def nested(host: Host, root: str) -> Iterator[str]:
+    """Protected names below `root` that exist, not those at its top; breadth first, within bounds.
+
+    What lies deeper, or in a tree of more directories than we look at, is not found.
+    """
+    level = [root]
+    looked_at = 0
+    for depth in range(_MAX_DEPTH + 1):
+        following: list[str] = []
+        for directory in level:
+            looked_at += 1
+            if looked_at > _MAX_DIRECTORIES:
+                return
+            for name, kind in host.entries(directory):
+                if name in PROTECTED_NAMES:
+                    if depth > 0:
+                        yield os.path.join(directory, name)
+                elif kind is Kind.DIRECTORY and name not in _NOT_SEARCHED:
+                    following.append(os.path.join(directory, name))
+        level = following

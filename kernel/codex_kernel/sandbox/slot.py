@@ -1,0 +1,167 @@
+"""One policy in one tree: its plan, its helper, and when either must be made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from codex_kernel.sandbox import bubblewrap, words
+from codex_kernel.sandbox.helper import Helper, HelperFailed
+from codex_kernel.sandbox.host import Identity
+from codex_kernel.sandbox.interface import Command, Exit, Process
+from codex_kernel.sandbox.process import Ending, NotStarted
+from codex_kernel.sandbox.recipe import Layer, confined_recipe, unconfined_recipe
+from codex_protocol.errors import SandboxError
+from codex_protocol.policy import DangerFullAccess, SandboxPolicy
+
+if TYPE_CHECKING:
+    from codex_kernel.sandbox.ladder import Rung
+    from codex_kernel.sandbox.plan import Confinement
+
+IDLE_S = 120.0
+_ATTEMPTS = 3
+
+
+class Slot:
+    """Starts commands of one policy in one tree; keeps at most one helper ready."""
+
+    def __init__(
+        self,
+        policy: SandboxPolicy,
+        make_plan: Callable[[], Confinement],
+        identity: Callable[[str], Identity | None],
+        rung: Callable[[], Rung],
+        distrust: Callable[[], None],
+        idle: Callable[[], None],
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            policy: What commands are confined to.
+            make_plan: Plans anew and makes the placeholders; may raise OSError.
+            identity: Device and inode of a path; None when absent.
+            rung: What this machine can do; probes at the first call.
+            distrust: Called when the machine can do less than `rung` said.
+            idle: Called when the helper has ended for want of work.
+        """
+        self._policy = policy
+        self._make_plan = make_plan
+        self._identity = identity
+        self._rung = rung
+        self._distrust = distrust
+        self._idle = idle
+        self._lock = asyncio.Lock()
+        self._plan: Confinement | None = None
+        self._watched: dict[str, Identity | None] = {}
+        self._helper: Helper | None = None
+        self._retired: list[Helper] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no process."""
+        return self._helper is None and not self._retired
+
+    async def run(self, command: Command, env: dict[str, str]) -> Process:
+        """Start a command.
+
+        Raises:
+            SandboxError: As `Sandbox.start`.
+        """
+        for attempt in range(_ATTEMPTS):
+            helper = await self.helper()
+            try:
+                return await helper.run(command, env, lambda ending: self._describe(command, ending), self._ended)
+            except HelperFailed:
+                continue  # it died between two commands; the next one is fresh
+            except NotStarted as error:
+                if error.stage == 0 and attempt + 1 < _ATTEMPTS:
+                    continue
+                raise words.not_started(command, error) from error
+        raise SandboxError("The sandbox's helper process keeps ending before it starts the command.")
+
+    async def helper(self) -> Helper:
+        """A helper that confines as the tree stands now.
+
+        Raises:
+            SandboxError: The policy cannot be enforced on this machine.
+        """
+        async with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self._helper is not None and self._helper.usable and not self._changed():
+                return self._helper
+            self._put_away()
+            self._helper = await self._launch()
+            self._schedule_idle()
+            return self._helper
+
+    async def aclose(self) -> None:
+        """End the helper and everything it runs."""
+        if self._timer is not None:
+            self._timer.cancel()
+        helpers = [*self._retired, *([self._helper] if self._helper is not None else [])]
+        self._helper = None
+        self._retired = []
+        await asyncio.gather(*(helper.aclose() for helper in helpers))
+
+    async def _launch(self) -> Helper:
+        """A fresh helper; plans again when the tree changes under our hands, probes again when the machine refuses."""
+        reason = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._launch_once()
+            except HelperFailed as error:
+                reason = str(error)
+                if not error.replaced:
+                    self._distrust()
+            except OSError as error:
+                reason = str(error)
+        raise SandboxError(f"The sandbox cannot be set up: {reason}.")
+
+    async def _launch_once(self) -> Helper:
+        if isinstance(self._policy, DangerFullAccess):
+            return await Helper.launch(unconfined_recipe())
+        rung = self._rung()
+        if not rung.layers & {Layer.NAMESPACES, Layer.LANDLOCK}:
+            raise words.not_enforced(rung)
+        plan = await asyncio.to_thread(self._make_plan)
+        recipe = confined_recipe(plan, rung.layers, inside_bwrap=rung.bwrap is not None)
+        helper = await Helper.launch(recipe, bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ())
+        self._plan = plan
+        watched = (*plan.roots, *plan.read_only, *plan.placeholders, *(mask.path for mask in plan.masks))
+        self._watched = {path: self._identity(path) for path in watched}
+        return helper
+
+    def _changed(self) -> bool:
+        """Whether a path the plan rests on is another file now, or is gone, or has come to be."""
+        return any(self._identity(path) != identity for path, identity in self._watched.items())
+
+    def _put_away(self) -> None:
+        """The helper takes no more commands; those it runs go on under the old plan."""
+        if self._helper is not None:
+            self._helper.retire()
+            if self._helper.busy:
+                self._retired.append(self._helper)
+            self._helper = None
+
+    def _describe(self, command: Command, ending: Ending) -> Exit:
+        return words.describe(command, ending, self._plan)
+
+    def _ended(self) -> None:
+        self._retired = [helper for helper in self._retired if helper.busy]
+        self._schedule_idle()
+
+    def _schedule_idle(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._stop_when_idle)
+
+    def _stop_when_idle(self) -> None:
+        self._timer = None
+        if self._helper is None or self._helper.busy or self._lock.locked():
+            return
+        self._put_away()
+        self._idle()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _JOINTS = frozenset({"&&", "||", ";", "|", "\n"})
+_LEAVES = _JOINTS | {"word", "number", "raw_string", "string", "concatenation"}
 _RESERVED = frozenset(
     {"!", "{", "}", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if"}
     | {"in", "select", "then", "time", "until", "while"}
@@ -93,15 +94,26 @@ def _is_command_name(word: Word, source: bytes) -> bool:
 
 
 def _gaps_are_blank(root: Node, source: bytes) -> bool:
-    """Whether everything between words and joints is blank, so that nothing was skipped by the parser."""
+    r"""Whether words and joints are all there is, set apart as the shell would.
+
+    The grammar is a guess at the shell's: it takes `[\0` for two words, and some blanks for none.
+    """
     end = 0
+    behind_word = False
     level = [root]
     while level:
         node = level.pop()
-        if node.type in _JOINTS or node.type in {"word", "number", "raw_string", "string", "concatenation"}:
-            if source[end : node.start_byte].strip(b" \t\n"):
-                return False
-            end = node.end_byte
-        else:
+        if node.type not in _LEAVES:
             level.extend(reversed(node.children))
+            continue
+        gap = source[end : node.start_byte]
+        if gap.strip(b" \t\n"):
+            return False
+        is_word = node.is_named
+        if is_word and behind_word:
+            begins_command = node.parent is not None and node.parent.type == "command_name"
+            if not gap or (b"\n" in gap) != begins_command:
+                return False
+        behind_word = is_word
+        end = node.end_byte
     return not source[end:].strip(b" \t\n")

@@ -42,10 +42,8 @@ def script_of(argv: tuple[str, ...]) -> str | None:
     if len(argv) < 3 or os.path.basename(argv[0]) not in SHELLS or not _is_name_or_absolute(argv[0]):
         return None
     match argv[1:]:
-        case ("-c" | "-lc", script):
-            return script
-        case ("-l" | "--login", "-c", script):
-            return script
+        case ("-c" | "-lc", script) | ("-l" | "--login", "-c", script):
+            return None if script.startswith(("-", "+")) else script  # the shell takes that for another option
         case _:
             return None
 

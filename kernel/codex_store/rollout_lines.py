@@ -318,7 +318,7 @@ def _well_formed(value: Any) -> Any:
             return value.encode("utf-8", "replace").decode()
         case dict():
             return {_well_formed(key): _well_formed(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType]
-        case list():
+        case list() | tuple():
             return [_well_formed(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
         case _:
             return value

@@ -17,7 +17,8 @@ __all__ = ["SHELLS", "PatchScript", "all_commands", "patch_in_script", "plain_co
 
 SHELLS = frozenset({"bash", "sh", "zsh"})
 _NAMES = ("apply_patch", "applypatch")
-_WORD = r"""(?:"(?:[^"$`\\\n]|\\[^\n])*"|'[^'\n]*'|(?:[^\s'"$`\\;&|<>(){}*?\[~!#]|\\[^\n])[^\s'"$`\\;&|<>(){}*?\[]*)"""
+_SPECIAL = r"""\s'"$`\\;&|<>(){}*?\["""
+_WORD = rf"""(?: "(?:[^"$`\\\n]|\\[^\n])*" | '[^'\n]*' | (?:[^{_SPECIAL}~!\#-]|\\[^\n])(?:[^{_SPECIAL}]|\\[^\n])* )"""
 _HEREDOC = re.compile(
     rf"""
     \s* (?: cd [ \t]+ (?:--[ \t]+)? (?P<directory>{_WORD}) [ \t]* (?: && | ; | \n ) \s* )?

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 MAX_SCRIPT_CHARS = 256 * 1024
-_MAX_SLOW_TOKENS = 2_000
-"""The grammar takes quadratic time over pipes and parentheses: this many cost some 100 ms."""
+_SLOW_TOKENS = ("|", "(", ")", "<<")
+_MAX_SLOW_TOKENS = 3_000
+"""The grammar takes quadratic time over these: so many cost some 100 ms."""
 _MAX_DEPTH = 150
 """Walkers of the tree recurse."""
 _WILD = frozenset("*?[")
@@ -37,7 +38,7 @@ def parse(script: str) -> Node | None:
 
     None when the script is too large or too deep to look into, or not text.
     """
-    if len(script) > MAX_SCRIPT_CHARS or script.count("|") + script.count("(") > _MAX_SLOW_TOKENS or "\0" in script:
+    if len(script) > MAX_SCRIPT_CHARS or "\0" in script or sum(map(script.count, _SLOW_TOKENS)) > _MAX_SLOW_TOKENS:
         return None
     try:
         source = script.encode()

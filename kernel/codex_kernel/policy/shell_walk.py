@@ -20,7 +20,7 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*
 _SETTERS = re.compile(r"(?:read|mapfile|readarray|printf|getopts|unset)\b")
 _MAX_COMMANDS = 2_000
 _MAX_NESTING = 4
-_SCOPES = frozenset({"subshell", "command_substitution", "process_substitution", "pipeline", "function_definition"})
+_SCOPES = frozenset({"subshell", "command_substitution", "process_substitution", "function_definition"})
 _BRANCHES = frozenset(
     {"if_statement", "while_statement", "for_statement", "c_style_for_statement", "case_statement"}
     | {"elif_clause", "else_clause"}
@@ -130,6 +130,11 @@ class _Walk:
                 self._list(node)
             case "unset_command" | "declaration_command" | "test_command":
                 self._children(node)
+            case "pipeline":
+                before = self._changes
+                for child in node.children:
+                    self.visit(child)
+                    self._changes = before
             case kind if kind in _SCOPES:
                 before = self._changes
                 self._children(node)

@@ -74,7 +74,8 @@ _TOO_LONG_TEXT = re.compile(
     re.IGNORECASE,
 )
 _WAIT = re.compile(
-    r"try again in\s+(?:(\d+)\s*m(?:in(?:utes?)?)?\s*)?(?:(\d+(?:\.\d+)?)\s*(ms|s\b|sec|seconds?))?", re.I
+    r"try again in\s+(?:(\d+)\s*m(?:in(?:ute)?s?)?(?=\d|\b)\s*)?(?:(\d+(?:\.\d+)?)\s*(ms|s(?:ec(?:ond)?s?)?)\b)?",
+    re.IGNORECASE,
 )
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
@@ -179,7 +180,7 @@ def wait_in(message: str) -> float | None:
     found = _WAIT.search(message)
     if found is None:
         return None
-    minutes, seconds, unit = found[1] or found[2], found[3], found[4]
+    minutes, seconds, unit = found.groups()
     if not (minutes or seconds):
         return None
     return 60 * int(minutes or 0) + float(seconds or 0) / (1000 if unit and unit.lower() == "ms" else 1)

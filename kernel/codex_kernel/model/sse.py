@@ -60,11 +60,11 @@ class SseSplitter:
         return [data] if (data := _data_of(block)) else []
 
     def _without_cr(self, piece: bytes) -> bytes:
-        if self._after_cr and piece.startswith(b"\n"):
+        if not piece:
+            return piece
+        if self._after_cr and piece[:1] == b"\n":
             piece = piece[1:]  # the second half of a line end that the cut went through
-            self._after_cr = not piece
-        if piece:
-            self._after_cr = piece.endswith(b"\r")
+        self._after_cr = piece.endswith(b"\r")
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _skip_bom(self) -> bool:

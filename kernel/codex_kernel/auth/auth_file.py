@@ -5,7 +5,6 @@ Source: spec/cli.md section 4 and spec/modern-features.md (auth). What we do not
 
 from __future__ import annotations
 
-import base64
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +147,8 @@ def jwt_payload(token: str) -> dict[str, Any]:
     Raises:
         ValueError: It is none.
     """
+    import base64
+
     parts = token.split(".")
     if len(parts) != 3 or not all(parts):
         raise ValueError("not a JWT")

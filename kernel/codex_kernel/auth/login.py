@@ -6,8 +6,10 @@ Every function takes `say`, which gets whole lines for stderr, and returns the e
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -149,12 +151,9 @@ async def log_in_with_browser(
         say(server.url)
         say("")
         say("On a machine without a browser, use `codex login --device-auth` instead.")
-        opening = asyncio.create_task(asyncio.to_thread(open_browser or _open_browser, server.url))
-        try:
-            await server.wait()
-        finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+        # A thread of its own: a browser that stays in the foreground must not hold up the end of the login.
+        threading.Thread(target=open_browser or _open_browser, args=(server.url,), daemon=True).start()
+        await server.wait()
 
 
 async def log_in_with_device(
@@ -216,4 +215,5 @@ def _open_browser(url: str) -> None:
         return
     import webbrowser
 
-    webbrowser.open(url)
+    with contextlib.suppress(webbrowser.Error, OSError):  # the address was shown
+        webbrowser.open(url)

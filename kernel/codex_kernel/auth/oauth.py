@@ -5,9 +5,6 @@ Source: spec/cli.md section 4.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -46,8 +43,13 @@ class Pkce(msgspec.Struct, frozen=True):
 
 def new_pkce() -> Pkce:
     """A fresh pair from 64 random bytes."""
+    import base64
+    import hashlib
+    import secrets
+
     verifier = secrets.token_urlsafe(64)
-    return Pkce(verifier, _base64url(hashlib.sha256(verifier.encode()).digest()))
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return Pkce(verifier, base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
 
 
 def default_http() -> httpx.AsyncClient:
@@ -150,6 +152,8 @@ def _tokens(answer: Mapping[str, Any], old: Tokens | None) -> Tokens:
             raise CredentialError(f"The login server's answer has no usable {name}; try again.")
         return value
 
+    if not answer.get("id_token") and not answer.get("access_token"):
+        raise CredentialError("The login server's answer has no tokens; try again.")
     id_token = renewed("id_token")
     try:
         who = identity(id_token)
@@ -178,7 +182,3 @@ def _reason(content: bytes) -> str:
 
 def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0]
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

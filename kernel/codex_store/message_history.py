@@ -15,6 +15,7 @@ import msgspec
 from codex_protocol.errors import RolloutError
 from codex_store.home import Home
 from codex_store.rollout_lines import UNREADABLE, encode_payload
+from codex_store.rollout_paths import make_private
 
 _ATTEMPTS = 10
 _PAUSE_S = 0.1
@@ -53,7 +54,7 @@ def append(home: Home, thread_id: str, text: str, *, max_bytes: int | None = Non
 
     line = encode_payload(HistoryEntry(thread_id, int(time.time()), text)) + b"\n"
     try:
-        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(home.root)
         fd = _lock(home, os.O_RDWR | os.O_CREAT | os.O_APPEND, fcntl.LOCK_EX)
         try:
             size = os.fstat(fd).st_size

@@ -11,7 +11,7 @@ import msgspec
 from codex_protocol.errors import RolloutError, UsageError
 from codex_store.home import Home
 from codex_store.rollout_lines import UNREADABLE, Line, LineKind, ThreadMeta, Typed, encode_line, encode_payload
-from codex_store.rollout_paths import rollout_path
+from codex_store.rollout_paths import make_private, rollout_path
 from codex_store.rollout_reader import Rollout, read_rollout
 from codex_store.rollout_segments import thread_lines
 from codex_store.thread_ids import made_at_s
@@ -61,7 +61,7 @@ def copy_for_fork(source: Path, home: Home, meta: ThreadMeta, *, turns: int | No
     part = path.with_name(f".{path.name}.part")
     first = encode_line("session_meta", encode_payload(msgspec.structs.replace(meta, forked_from_id=past.meta.id)))
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             with open(fd, "wb", buffering=_BATCH_BYTES) as file:

@@ -86,6 +86,25 @@ def find_rollout(home: Home, thread_id: str) -> Path | None:
     return None
 
 
+def make_private(folder: Path) -> list[Path]:
+    """Make a folder and what is missing above it, each 0700; what exists keeps its mode.
+
+    Returns:
+        The folders in which something appeared, outermost first.
+
+    Raises:
+        OSError: One cannot be made.
+    """
+    missing: list[Path] = []
+    above = folder
+    while not above.is_dir():
+        missing.append(above)
+        above = above.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    return [each.parent for each in reversed(missing)]
+
+
 def _file_name(thread_id: str, local: time.struct_time) -> str:
     return f"{_PREFIX}{time.strftime('%Y-%m-%dT%H-%M-%S', local)}-{thread_id}{_SUFFIX}"
 

@@ -54,7 +54,7 @@ from codex_store.rollout_lines import (
     now_stamp,
     sandbox_fields,
 )
-from codex_store.rollout_paths import COMPRESSED, home_of, rollout_path, thread_id_of
+from codex_store.rollout_paths import COMPRESSED, home_of, make_private, rollout_path, thread_id_of
 from codex_store.rollout_segments import first_meta
 from codex_store.rollout_tail import last_ordinal, whole_end
 from codex_store.thread_ids import made_at_s
@@ -83,7 +83,7 @@ class RolloutWriter:
         self._waiting: list[bytes] = []  # lines of a thread that has no file yet
         self._size = 0
         self._synced_size = 0
-        self._folder_synced = True
+        self._unsynced_folders: list[Path] = []  # in which something of this thread's path is new
         self._torn = False  # the file ends in the middle of a line
         self._ordinal: int | None = None  # of the next line, in a file that numbers its lines
         self._bare_items = False  # a file of August 2025
@@ -136,7 +136,7 @@ class RolloutWriter:
         self._mend()
         head = os.pread(self._fd, _HEAD_BYTES, 0)
         self._listed = len(head) == _HEAD_BYTES or b'"user_message"' in head
-        self._bare_items = b'"payload"' not in head.split(b"\n", 1)[0]
+        self._bare_items = b'"payload":' not in (head if meta is None else head.split(b"\n", 1)[0])
         if (meta is None or meta.history_mode == "paginated") and not self._bare_items:
             last = last_ordinal(self._fd, self._size)
             if last is not None or meta is not None:
@@ -257,13 +257,13 @@ class RolloutWriter:
             RolloutError: The disk failed.
         """
         fd, size = self._fd, self._size
-        if fd is None or (size == self._synced_size and self._folder_synced):
+        if fd is None or (size == self._synced_size and not self._unsynced_folders):
             return
         try:
             (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(fd)
-            if not self._folder_synced:
-                _sync_folder(self.path.parent)
-                self._folder_synced = True
+            for folder in self._unsynced_folders:
+                _sync_folder(folder)
+            self._unsynced_folders = []
         except OSError as error:
             raise RolloutError(f"The thread may not be saved: {self.path}: {error.strerror or error}.") from error
         self._synced_size = size
@@ -323,12 +323,11 @@ class RolloutWriter:
 
     def _start_file(self) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._unsynced_folders = [*make_private(self.path.parent), self.path.parent]
             self._lock = self._lock or WriterLock.acquire(self._home, self.thread_id)
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise RolloutError(f"The thread cannot be saved: {self.path}: {error.strerror or error}.") from error
-        self._folder_synced = False
 
     def _append(self, data: bytes) -> None:
         assert self._fd is not None  # noqa: S101 - callers have opened it

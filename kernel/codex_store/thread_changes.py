@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codex_protocol.errors import RolloutError
 from codex_store.home import Home
-from codex_store.rollout_paths import all_rollouts, find_rollout, path_in_sessions
+from codex_store.rollout_paths import all_rollouts, find_rollout, make_private, path_in_sessions
 from codex_store.rollout_segments import first_meta
 from codex_store.thread_names import clean_name, record_name, thread_name
 from codex_store.writer_lock import WriterLock
@@ -73,7 +73,7 @@ def _move(home: Home, thread_id: str, *, to_archive: bool) -> Path:
     target = home.archived_sessions / path.name if to_archive else path_in_sessions(home, path)
     with _held(home, thread_id):
         try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(target.parent)
             if target.exists():
                 raise RolloutError(f"{path} cannot be moved: there is a file at {target} already.")
             os.rename(path, target)

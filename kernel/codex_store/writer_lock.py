@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from codex_protocol.errors import RolloutError
+from codex_store.rollout_paths import make_private
 
 _PATIENCE_S = 3.0
 _POLL_S = 0.005
@@ -92,7 +93,7 @@ def _hold(fd: int, thread_id: str) -> None:
 
 def _coordinate(folder: Path) -> int:
     """Hold the folder's own lock; it is only ever held for moments."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     fd = os.open(folder / ".coordination.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _PATIENCE_S
     while True:

@@ -10,6 +10,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codex_protocol.errors import RolloutError
 from codex_protocol.events import (
@@ -21,7 +23,7 @@ from codex_protocol.events import (
     TaskStarted,
     ThreadNameUpdated,
 )
-from codex_protocol.items import assistant_message, encode_item, user_message
+from codex_protocol.items import Item, assistant_message, encode_item, user_message
 from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision, WorkspaceWrite
 from codex_store.rollout_reader import read_rollout
 from codex_store.rollout_writer import RolloutWriter
@@ -301,6 +303,66 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         pytest.raises(RolloutError, match="cannot be saved"),
     ):
         writer.items(user_message("hello"))
+
+
+def test_new_folders_are_private_at_every_level(tmp_path: Path) -> None:
+    write_thread(home_at(tmp_path / "home"), "hello")
+    folders = [tmp_path / "home", *(each for each in (tmp_path / "home").rglob("*") if each.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+
+
+def test_a_thread_whose_first_line_is_damaged_goes_on_in_its_own_shape(tmp_path: Path) -> None:
+    path = write_thread(home_at(tmp_path), "hello")
+    path.write_bytes(b"damaged\n" + path.read_bytes().split(b"\n", 1)[1])
+    with RolloutWriter.reopen(path) as writer:
+        writer.items(user_message("more"))
+    assert [item.text() for item in read_rollout(path).history()] == ["hello", "done", "more"]
+    assert b'"payload"' in path.read_bytes().splitlines()[-1]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(TEXTS, min_size=1, max_size=3), min_size=1, max_size=5))
+def test_whatever_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, batches: list[list[str]]) -> None:
+    written: list[Item] = []
+    with RolloutWriter.create(home_at(tmp_path_factory.mktemp("home")), new_meta()) as writer:
+        for number, texts in enumerate(batches):
+            batch: list[Item] = [user_message(texts[0]), call(f"c{number}", arguments=texts[-1])]
+            batch += [output(f"c{number}", text) for text in texts]
+            writer.items(*batch)
+            written += batch
+    assert read_rollout(writer.path).items == tuple(written)
+
+
+def test_of_many_writers_at_once_one_wins(tmp_path: Path) -> None:
+    path = write_thread(home_at(tmp_path), "hello")
+    program = """
+        import sys
+        from pathlib import Path
+        from codex_protocol.errors import RolloutError
+        from codex_store.rollout_writer import RolloutWriter
+
+        sys.stdin.readline()
+        try:
+            writer = RolloutWriter.reopen(Path(sys.argv[1]))
+            print("won", flush=True)
+        except RolloutError:
+            print("refused", flush=True)
+        sys.stdin.readline()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in range(6)
+    ]
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+    said = [each.stdout.readline().strip() for each in started if each.stdout is not None]
+    for each in started:
+        each.communicate("end\n", timeout=30)
+    assert sorted(said) == ["refused"] * 5 + ["won"]
 
 
 def test_modes_of_existing_folders_stay(tmp_path: Path) -> None:

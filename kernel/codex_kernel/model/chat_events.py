@@ -140,10 +140,12 @@ class ChatReader:
             if not isinstance(delta, dict):
                 continue
             fields = cast("dict[str, Any]", delta)
-            call = self._call_of(fields)
             function = fields.get("function")
             if not isinstance(function, dict):
+                if fields.get("id"):
+                    self._call_of(fields)
                 continue
+            call = self._call_of(fields)
             parts = cast("dict[str, Any]", function)
             if not call.name and isinstance(parts.get("name"), str):
                 call.name = parts["name"]

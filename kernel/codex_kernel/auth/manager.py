@@ -10,11 +10,11 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from codex_kernel.auth.auth_file import AUTH_FILE_NAME, StoredLogin, Tokens, jwt_payload, read_auth, write_auth
+from codex_kernel.auth.auth_file import StoredLogin, Tokens, jwt_payload, read_auth, write_auth
 from codex_kernel.auth.choice import Wishes, choose
 from codex_kernel.auth.oauth import ISSUER, LoginRefused, MakeHttp, default_http, refreshed
 from codex_kernel.config.credentials import Credential
@@ -37,6 +37,20 @@ class _Seen(NamedTuple):
     size: int
 
 
+class HomePaths(Protocol):
+    """The places of a user's home that logins touch; `codex_store.home.Home` is one."""
+
+    @property
+    def auth_file(self) -> Path:
+        """Where the login is kept."""
+        ...
+
+    @property
+    def workbench(self) -> Path:
+        """Our own folder."""
+        ...
+
+
 class AuthManager:
     """A `CredentialSource` over `auth.json` and the environment.
 
@@ -47,15 +61,25 @@ class AuthManager:
 
     def __init__(
         self,
-        auth_file: Path,
-        wishes: Wishes | None = None,
+        home: HomePaths,
+        config: Config,
         *,
         env: Mapping[str, str] = os.environ,
         issuer: str = ISSUER,
         make_http: MakeHttp = default_http,
     ) -> None:
-        self._file = auth_file
-        self._wishes = wishes or Wishes()
+        """Nothing is read before the first question.
+
+        Args:
+            home: The user's state directory.
+            config: A thread's settings; what they say about logins is taken.
+            env: Where keys may stand.
+            issuer: Base URL of the issuer.
+            make_http: Makes the client that talks to the issuer, once per refresh.
+        """
+        self._file = home.auth_file
+        self._lock = home.workbench / "auth.lock"
+        self._wishes = wishes_of(config)
         self._env = env
         self._issuer = issuer.rstrip("/")
         self._make_http = make_http
@@ -63,18 +87,6 @@ class AuthManager:
         self._seen: _Seen | None = None
         self._given: str | None = None
         self._refreshing: asyncio.Task[None] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        config: Config,
-        *,
-        env: Mapping[str, str] = os.environ,
-        issuer: str = ISSUER,
-        make_http: MakeHttp = default_http,
-    ) -> AuthManager:
-        """The manager for a thread's settings."""
-        return cls(config.codex_home / AUTH_FILE_NAME, wishes_of(config), env=env, issuer=issuer, make_http=make_http)
 
     async def current(self) -> Credential | None:
         """The login as it is now, refreshed when it is about to run out; None when there is none.
@@ -152,7 +164,7 @@ class AuthManager:
         await asyncio.shield(self._refreshing)
 
     async def _refresh_alone(self, old: Tokens) -> None:
-        async with _exclusive(self._file):
+        async with _exclusive(self._lock):
             self._seen = None
             self._read()
             stored = self._stored
@@ -205,17 +217,16 @@ def _age(tokens: Tokens, stored: StoredLogin | None) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _exclusive(file: Path) -> AsyncGenerator[None]:
-    """Hold the lock in our folder beside `file` that every process of ours takes before it refreshes.
+async def _exclusive(lock: Path) -> AsyncGenerator[None]:
+    """Hold the lock that every process of ours takes before it refreshes.
 
     Raises:
         CredentialError: The lock cannot be made, or another process holds it for longer than a request takes.
     """
     import fcntl
 
-    lock = file.parent / "workbench" / "auth.lock"
     try:
-        lock.parent.mkdir(mode=0o700, exist_ok=True)
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise CredentialError(f"The login cannot be refreshed: {lock}: {error.strerror or error}.") from error

@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 from codex_kernel.auth.manager import AuthManager
 from codex_kernel.config.credentials import Credential
 from codex_protocol.errors import CredentialError
+from codex_store.home import Home
+from tests.kernel.auth.conftest import MakeConfig
 from tests.support.fake_issuer import FakeIssuer, id_token, jwt
 
 
@@ -32,8 +35,17 @@ def write_login(file: Path, *, expires_in_s: float = 3600, age_days: float = 0, 
     return access
 
 
-def manager(file: Path, issuer: FakeIssuer, **env: str) -> AuthManager:
-    return AuthManager(file, env=env, issuer=issuer.url)
+Manage = Callable[..., AuthManager]
+
+
+@pytest.fixture
+def manager(make_config: MakeConfig) -> Manage:
+    config = make_config()
+
+    def manager(file: Path, issuer: FakeIssuer, **env: str) -> AuthManager:
+        return AuthManager(Home(root=file.parent), config, env=env, issuer=issuer.url)
+
+    return manager
 
 
 def token(credential: Credential | None) -> str:
@@ -41,7 +53,7 @@ def token(credential: Credential | None) -> str:
     return credential.token
 
 
-async def test_fresh_login_is_used_without_a_request(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_fresh_login_is_used_without_a_request(manager: Manage, auth_file: Path, issuer: FakeIssuer) -> None:
     access = write_login(auth_file, age_days=27)
     credential = await manager(auth_file, issuer).current()
     assert credential == Credential(token=access, kind="chatgpt", account_id="acc-1", plan="pro")
@@ -50,7 +62,7 @@ async def test_fresh_login_is_used_without_a_request(auth_file: Path, issuer: Fa
 
 @pytest.mark.parametrize(("age_days", "expires_in_s"), [(29, 3600), (0, -1), (0, 30)])
 async def test_old_login_is_refreshed_first_and_kept(
-    auth_file: Path, issuer: FakeIssuer, age_days: float, expires_in_s: float
+    manager: Manage, auth_file: Path, issuer: FakeIssuer, age_days: float, expires_in_s: float
 ) -> None:
     before = write_login(auth_file, age_days=age_days, expires_in_s=expires_in_s)
     keeper = manager(auth_file, issuer)
@@ -74,7 +86,7 @@ async def test_old_login_is_refreshed_first_and_kept(
     ]
 
 
-async def test_many_who_ask_at_once_refresh_once(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_many_who_ask_at_once_refresh_once(manager: Manage, auth_file: Path, issuer: FakeIssuer) -> None:
     write_login(auth_file, expires_in_s=-1)
     keeper, other = manager(auth_file, issuer), manager(auth_file, issuer)
     got = await asyncio.gather(*(who.current() for who in (keeper, other) * 8))
@@ -87,10 +99,14 @@ async def test_processes_side_by_side_refresh_once(auth_file: Path, issuer: Fake
     code = (
         "import asyncio, pathlib, sys\n"
         "from codex_kernel.auth.manager import AuthManager\n"
-        "manager = AuthManager(pathlib.Path(sys.argv[1]), env={}, issuer=sys.argv[2])\n"
+        "from codex_kernel.config.load import load_config\n"
+        "from codex_store.home import Home\n"
+        "home = Home(root=pathlib.Path(sys.argv[1]))\n"
+        "config = load_config(home=home, cwd=home.root, env={})\n"
+        "manager = AuthManager(home, config, env={}, issuer=sys.argv[2])\n"
         "print(asyncio.run(manager.current()).token)"
     )
-    command = [sys.executable, "-c", code, str(auth_file), issuer.url]
+    command = [sys.executable, "-c", code, str(auth_file.parent), issuer.url]
     started = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(4)]
     async with asyncio.timeout(60):
         answers = [await process.communicate() for process in started]
@@ -99,7 +115,7 @@ async def test_processes_side_by_side_refresh_once(auth_file: Path, issuer: Fake
     assert issuer.counts() == {"refresh_token": 1}
 
 
-async def test_refused_token_is_replaced_on_demand(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_refused_token_is_replaced_on_demand(manager: Manage, auth_file: Path, issuer: FakeIssuer) -> None:
     write_login(auth_file)
     keeper = manager(auth_file, issuer)
     first = token(await keeper.current())
@@ -108,7 +124,9 @@ async def test_refused_token_is_replaced_on_demand(auth_file: Path, issuer: Fake
     assert token(await keeper.refresh()) != second
 
 
-async def test_token_another_process_renewed_is_taken_from_the_file(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_token_another_process_renewed_is_taken_from_the_file(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
+) -> None:
     write_login(auth_file)
     keeper, other = manager(auth_file, issuer), manager(auth_file, issuer)
     await keeper.current()
@@ -118,7 +136,9 @@ async def test_token_another_process_renewed_is_taken_from_the_file(auth_file: P
     assert issuer.counts() == {"refresh_token": 1}
 
 
-async def test_api_key_has_no_refresh_but_a_changed_file_is_noticed(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_api_key_has_no_refresh_but_a_changed_file_is_noticed(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
+) -> None:
     auth_file.write_text('{"OPENAI_API_KEY": "one"}')
     keeper = manager(auth_file, issuer)
     assert token(await keeper.current()) == "one"
@@ -129,7 +149,9 @@ async def test_api_key_has_no_refresh_but_a_changed_file_is_noticed(auth_file: P
     assert await keeper.current() is None
 
 
-async def test_environment_key_does_not_need_a_readable_file(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_environment_key_does_not_need_a_readable_file(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
+) -> None:
     auth_file.write_text("broken")
     assert token(await manager(auth_file, issuer, CODEX_API_KEY=" key ").current()) == "key"
     with pytest.raises(CredentialError, match="cannot be understood"):
@@ -137,7 +159,7 @@ async def test_environment_key_does_not_need_a_readable_file(auth_file: Path, is
 
 
 async def test_ended_login_is_told_without_its_tokens(
-    auth_file: Path, issuer: FakeIssuer, caplog: pytest.LogCaptureFixture
+    manager: Manage, auth_file: Path, issuer: FakeIssuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     write_login(auth_file, expires_in_s=-1, refresh="SECRET-used")
@@ -148,7 +170,9 @@ async def test_ended_login_is_told_without_its_tokens(
     assert auth_file.read_text() == before
 
 
-async def test_program_without_our_lock_that_was_faster_is_no_failure(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_program_without_our_lock_that_was_faster_is_no_failure(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
+) -> None:
     write_login(auth_file, expires_in_s=-1)
     renewed: list[str] = []
 
@@ -162,7 +186,7 @@ async def test_program_without_our_lock_that_was_faster_is_no_failure(auth_file:
 
 
 async def test_old_but_valid_login_survives_a_failing_issuer_and_an_expired_one_does_not(
-    auth_file: Path, issuer: FakeIssuer
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
 ) -> None:
     issuer.fail("refresh_token", 503, times=2)
     access = write_login(auth_file, age_days=40)
@@ -172,9 +196,9 @@ async def test_old_but_valid_login_survives_a_failing_issuer_and_an_expired_one_
         await manager(auth_file, issuer).current()
 
 
-async def test_unreachable_issuer_is_told(auth_file: Path) -> None:
+async def test_unreachable_issuer_is_told(make_config: MakeConfig, auth_file: Path) -> None:
     write_login(auth_file, expires_in_s=-1)
-    keeper = AuthManager(auth_file, env={}, issuer="http://127.0.0.1:9")
+    keeper = AuthManager(Home(root=auth_file.parent), make_config(), env={}, issuer="http://127.0.0.1:9")
     with pytest.raises(CredentialError, match=r"127\.0\.0\.1:9 could not be reached \(ConnectError\); try again"):
         await keeper.current()
 
@@ -182,7 +206,9 @@ async def test_unreachable_issuer_is_told(auth_file: Path) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{}", b'{"id_token": 3}', b'{"id_token": "SECRET"}', b'{"access_token": "a\\nb"}']
 )
-async def test_answer_that_is_no_answer_changes_nothing(auth_file: Path, issuer: FakeIssuer, body: bytes) -> None:
+async def test_answer_that_is_no_answer_changes_nothing(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer, body: bytes
+) -> None:
     write_login(auth_file, expires_in_s=-1)
     before = json.loads(auth_file.read_text())["tokens"]["refresh_token"]
     issuer.fail("refresh_token", 200, body)
@@ -192,7 +218,9 @@ async def test_answer_that_is_no_answer_changes_nothing(auth_file: Path, issuer:
     assert json.loads(auth_file.read_text())["tokens"]["refresh_token"] == before
 
 
-async def test_interrupt_does_not_lose_a_refresh_under_way(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_interrupt_does_not_lose_a_refresh_under_way(
+    manager: Manage, auth_file: Path, issuer: FakeIssuer
+) -> None:
     write_login(auth_file, expires_in_s=-1)
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
@@ -208,7 +236,7 @@ async def test_interrupt_does_not_lose_a_refresh_under_way(auth_file: Path, issu
     assert json.loads(auth_file.read_text())["tokens"]["refresh_token"] == "refresh-1"
 
 
-async def test_logout_during_a_refresh_stays_a_logout(auth_file: Path, issuer: FakeIssuer) -> None:
+async def test_logout_during_a_refresh_stays_a_logout(manager: Manage, auth_file: Path, issuer: FakeIssuer) -> None:
     write_login(auth_file, expires_in_s=-1)
     issuer.during_refresh = auth_file.unlink
     assert await manager(auth_file, issuer).current() is None

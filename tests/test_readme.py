@@ -49,12 +49,14 @@ def test_a_command_of_the_readme_is_one_the_command_line_knows(command: str) -> 
 
 def test_the_program_of_the_kernels_readme_runs_a_turn_from_outside_the_tree(tmp_path: Path) -> None:
     (program,) = blocks((ROOT / "kernel/README.md").read_text("utf-8"), "python")
-    (tmp_path / "notes.txt").write_text("three\nshort\nlines\n", encoding="utf-8")
-    script = tmp_path / "program.py"
+    work, script = tmp_path / "work", tmp_path / "program.py"
+    work.mkdir()
+    for name in ("one.txt", "two.txt", "three.txt"):
+        (work / name).write_text("a line\n", encoding="utf-8")
     script.write_text(program, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-P", str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-P", str(script)], cwd=work, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "notes.txt" in done.stdout
+    assert "`work` holds 3 files" in done.stdout

@@ -16,13 +16,55 @@ from codex_kernel.sandbox.host import Host, Kind
 _MAX_DIRECTORIES = 20_000
 
 
-def denied_paths(patterns: tuple[str, ...], workspace: str, host: Host) -> tuple[str, ...]:
-    """Existing paths the patterns mean, symlinks not followed; what lies below a denied directory is not listed."""
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        for path in _matches(absolute(pattern, workspace, host.user_home), host):
-            found[host.real(path)] = None
-    return tuple(found)
+class DeniedPaths:
+    """What the patterns mean in the tree as it stands; asks again when directories have changed."""
+
+    def __init__(self, patterns: tuple[str, ...], workspace: str, host: Host) -> None:
+        """Nothing is searched yet."""
+        self._patterns = patterns
+        self._workspace = workspace
+        self._host = host
+        self._seen: dict[str, int | None] = {}
+        self._paths: tuple[str, ...] | None = None
+
+    def paths(self) -> tuple[str, ...]:
+        """Existing paths the patterns mean, symlinks resolved; what lies below a denied directory is not listed."""
+        if self._paths is None or any(self._host.modified(path) != then for path, then in self._seen.items()):
+            self._seen = {}
+            self._paths = self._search()
+        return self._paths
+
+    def _search(self) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for pattern in self._patterns:
+            for path in self._matches(absolute(pattern, self._workspace, self._host.user_home)):
+                found[self._host.real(path)] = None
+        return tuple(found)
+
+    def _matches(self, pattern: str) -> Iterator[str]:
+        """Walk only below the part of the pattern that has no wildcard."""
+        parts = pattern.split("/")
+        fixed = next((index for index, part in enumerate(parts) if _wild(part)), len(parts))
+        if fixed == len(parts):
+            parent = os.path.dirname(pattern)
+            self._seen[parent] = self._host.modified(parent)
+            if self._host.kind(pattern) is not None:
+                yield pattern
+            return
+        expression = _expression(pattern)
+        deep = "**" in parts
+        queue = ["/".join(parts[:fixed]) or "/"]
+        for _ in range(_MAX_DIRECTORIES):
+            if not queue:
+                return
+            directory = queue.pop()
+            self._seen[directory] = self._host.modified(directory)
+            for name, kind in self._host.entries(directory):
+                path = os.path.join(directory, name)
+                if expression.fullmatch(path):
+                    yield path
+                elif kind is Kind.DIRECTORY and (deep or path.count("/") < len(parts) - 1):
+                    queue.append(path)
 
 
 def is_denied(path: str, patterns: tuple[str, ...], workspace: str, user_home: str) -> bool:
@@ -43,32 +85,6 @@ def absolute(pattern: str, workspace: str, user_home: str) -> str:
     if pattern.startswith("~/"):
         pattern = user_home + pattern[1:]
     return os.path.join(workspace, pattern).rstrip("/") or "/"
-
-
-def _matches(pattern: str, host: Host) -> Iterator[str]:
-    """Walk only below the part of the pattern that has no wildcard."""
-    parts = pattern.split("/")
-    fixed = next((index for index, part in enumerate(parts) if _wild(part)), len(parts))
-    if fixed == len(parts):
-        if host.kind(pattern) is not None:
-            yield pattern
-        return
-    expression = _expression(pattern)
-    deep = "**" in parts
-    base = "/".join(parts[:fixed]) or "/"
-    looked_at = 0
-    queue = [base]
-    while queue:
-        directory = queue.pop()
-        looked_at += 1
-        if looked_at > _MAX_DIRECTORIES:
-            return
-        for name, kind in host.entries(directory):
-            path = os.path.join(directory, name)
-            if expression.fullmatch(path):
-                yield path
-            elif kind is Kind.DIRECTORY and (deep or path.count("/") < len(parts) - 1):
-                queue.append(path)
 
 
 def _wild(part: str) -> bool:

@@ -51,6 +51,10 @@ class Host(Protocol):
         """Names in a directory and what they are; empty when it cannot be listed."""
         ...
 
+    def modified(self, path: str) -> int | None:
+        """When entries of a directory last came or went, in nanoseconds; None when it is gone."""
+        ...
+
     def can_create_in(self, path: str) -> bool:
         """Whether the user may make entries in this directory."""
         ...
@@ -108,6 +112,13 @@ class RealHost:
         except OSError:
             return found
         return found
+
+    def modified(self, path: str) -> int | None:
+        """See `Host`."""
+        try:
+            return os.lstat(path).st_mtime_ns
+        except (OSError, ValueError):
+            return None
 
     def can_create_in(self, path: str) -> bool:
         """See `Host`."""

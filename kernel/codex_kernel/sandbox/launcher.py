@@ -11,6 +11,7 @@ from pathlib import Path
 from codex_kernel.config.types import Config, SandboxSettings
 from codex_kernel.sandbox import ladder
 from codex_kernel.sandbox.access import Access
+from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.environment import sandbox_variables
 from codex_kernel.sandbox.host import Identity, RealHost
 from codex_kernel.sandbox.interface import Command, Process, Sandbox
@@ -142,9 +143,11 @@ class LocalSandbox:
         here = "" if isinstance(policy, DangerFullAccess) else str(workspace)
         slot = self._slots.get((policy, here))
         if slot is None:
+            denied = DeniedPaths(self._settings.deny_read, os.path.realpath(workspace), self._host)
             slot = Slot(
                 policy,
-                make_plan=lambda: self._plan(policy, here),
+                make_plan=lambda: self._plan(policy, here, denied.paths()),
+                denied=denied.paths,
                 identity=self._host.identity,
                 rung=self._found_rung,
                 distrust=self._distrust,
@@ -153,12 +156,12 @@ class LocalSandbox:
             self._slots[policy, here] = slot
         return slot
 
-    def _plan(self, policy: SandboxPolicy, workspace: str) -> Confinement:
+    def _plan(self, policy: SandboxPolicy, workspace: str, denied: tuple[str, ...]) -> Confinement:
         """The plan as the tree stands now, its placeholders made."""
         if isinstance(policy, DangerFullAccess):
             raise SandboxError("Full access has no plan.")
         self._placeholders.sweep()
-        made = plan(policy, workspace, self._places, self._settings, self._host, self._known)
+        made = plan(policy, workspace, self._places, self._settings, self._host, denied=denied, known=self._known)
         self._placeholders.hold(made.placeholders)
         return made
 

@@ -12,7 +12,6 @@ import msgspec
 
 from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import repositories
-from codex_kernel.sandbox.deny import denied_paths
 from codex_kernel.sandbox.host import Host, Identity, Kind
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
 
@@ -83,6 +82,8 @@ def plan(
     places: Places,
     settings: SandboxSettings,
     host: Host,
+    *,
+    denied: tuple[str, ...] = (),
     known: dict[str, Identity] | None = None,
 ) -> Confinement:
     """What a command under `policy` may touch.
@@ -93,6 +94,7 @@ def plan(
         places: What is ours.
         settings: What the configuration adds.
         host: This machine.
+        denied: Existing paths the deny-read patterns mean, resolved.
         known: Roots seen before and what they were then, added to; one that is another directory now is no root any
             more: a command may have put a link to somewhere else in its place.
     """
@@ -109,7 +111,7 @@ def plan(
         for root in (host.real(path) for path in (workspace, *policy.writable_roots)):
             if root in roots:
                 plan_.names_below(root)
-    masks = _masks(workspace, places, settings, host)
+    masks = _masks(workspace, places, denied, host)
     for mask in masks:
         plan_.absent(mask.path)
     every_root = (*roots, *plan_.git_roots)
@@ -234,9 +236,9 @@ class _Protection:
                 self.forbidden.append(path)
 
 
-def _masks(workspace: str, places: Places, settings: SandboxSettings, host: Host) -> tuple[Mask, ...]:
+def _masks(workspace: str, places: Places, denied: tuple[str, ...], host: Host) -> tuple[Mask, ...]:
     here = host.real(workspace)
-    masks = [*hidden(here, places, host), *(Mask(path) for path in denied_paths(settings.deny_read, here, host))]
+    masks = [*hidden(here, places, host), *(Mask(path) for path in denied)]
     kept: list[Mask] = []
     for mask in masks:
         if not any(_covers(other, mask.path) for other in kept) and (host.kind(mask.path) or _may_appear(mask, host)):

@@ -13,6 +13,7 @@ PROTECTED_NAMES = (".git", ".codex", ".agents")
 _MAX_DEPTH = 3
 _MAX_DIRECTORIES = 2000
 _NOT_SEARCHED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache", "target"})
+_VIRTUAL = frozenset({"proc", "sys", "dev", "run"})
 
 GIT_ONLY_READ = ("hooks", "config", "config.worktree", "info", "modules", "worktrees", "commondir", "gitdir")
 """Inside a `.git` directory, what stays unwritable when commands may commit: git runs or follows these."""
@@ -55,6 +56,7 @@ def nested(host: Host, root: str) -> Iterator[str]:
     """
     level = [root]
     looked_at = 0
+    skipped = _NOT_SEARCHED | _VIRTUAL if root == "/" else _NOT_SEARCHED
     for depth in range(_MAX_DEPTH + 1):
         following: list[str] = []
         for directory in level:
@@ -65,6 +67,6 @@ def nested(host: Host, root: str) -> Iterator[str]:
                 if name in PROTECTED_NAMES:
                     if depth > 0:
                         yield os.path.join(directory, name)
-                elif kind is Kind.DIRECTORY and name not in _NOT_SEARCHED:
+                elif kind is Kind.DIRECTORY and name not in skipped:
                     following.append(os.path.join(directory, name))
         level = following

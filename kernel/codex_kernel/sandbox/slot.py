@@ -30,6 +30,7 @@ class Slot:
         self,
         policy: SandboxPolicy,
         make_plan: Callable[[], Confinement],
+        denied: Callable[[], tuple[str, ...]],
         identity: Callable[[str], Identity | None],
         rung: Callable[[], Rung],
         distrust: Callable[[], None],
@@ -40,6 +41,7 @@ class Slot:
         Args:
             policy: What commands are confined to.
             make_plan: Plans anew and makes the placeholders; may raise OSError.
+            denied: What the deny-read patterns mean now; quick while the tree has not changed.
             identity: Device and inode of a path; None when absent.
             rung: What this machine can do; probes at the first call.
             distrust: Called when the machine can do less than `rung` said.
@@ -47,12 +49,15 @@ class Slot:
         """
         self._policy = policy
         self._make_plan = make_plan
+        self._denied = denied
+        self._denied_then: tuple[str, ...] = ()
         self._identity = identity
         self._rung = rung
         self._distrust = distrust
         self._idle = idle
         self._lock = asyncio.Lock()
         self._plan: Confinement | None = None
+        self._network_seen = False
         self._watched: dict[str, Identity | None] = {}
         self._helper: Helper | None = None
         self._retired: list[Helper] = []
@@ -128,16 +133,22 @@ class Slot:
         if not rung.layers & {Layer.NAMESPACES, Layer.LANDLOCK}:
             raise words.not_enforced(rung)
         plan = await asyncio.to_thread(self._make_plan)
+        self._denied_then = self._denied()
         recipe = confined_recipe(plan, rung.layers, inside_bwrap=rung.bwrap is not None)
         helper = await Helper.launch(recipe, bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ())
         self._plan = plan
+        self._network_seen = recipe["unix"]
         watched = (*plan.roots, *plan.read_only, *plan.placeholders, *(mask.path for mask in plan.masks))
         self._watched = {path: self._identity(path) for path in watched}
         return helper
 
     def _changed(self) -> bool:
         """Whether a path the plan rests on is another file now, or is gone, or has come to be."""
-        return any(self._identity(path) != identity for path, identity in self._watched.items())
+        if self._plan is None:
+            return False
+        return self._denied() != self._denied_then or any(
+            self._identity(path) != identity for path, identity in self._watched.items()
+        )
 
     def _put_away(self) -> None:
         """The helper takes no more commands; those it runs go on under the old plan."""
@@ -148,7 +159,7 @@ class Slot:
             self._helper = None
 
     def _describe(self, command: Command, ending: Ending) -> Exit:
-        return words.describe(command, ending, self._plan)
+        return words.describe(command, ending, self._plan, network_seen=self._network_seen)
 
     def _ended(self) -> None:
         self._retired = [helper for helper in self._retired if helper.busy]

@@ -91,10 +91,21 @@ def not_started(command: Command, error: NotStarted) -> SandboxError:
     return SandboxError(f"{program}: could not be confined, so it was not run ({error}).")
 
 
-def describe(command: Command, ending: Ending, plan: Confinement | None) -> Exit:
-    """An ending in words."""
+def describe(command: Command, ending: Ending, plan: Confinement | None, *, network_seen: bool) -> Exit:
+    """An ending in words.
+
+    Args:
+        command: What was run.
+        ending: How it ended.
+        plan: What it was confined to; None when it was not.
+        network_seen: Whether its connects were seen.
+    """
     killed = next((note for note in ending.notes if note.startswith("killed:")), None)
     denied: str | None = None
+    if plan is not None and killed is None and ending.code != 0:
+        from codex_kernel.sandbox.denial import denied as find_denied
+
+        denied = find_denied(plan, str(command.cwd), ending.code, ending.tail, ending.notes, network_seen=network_seen)
     return Exit(
         code=ending.code,
         signal=ending.signal or None,

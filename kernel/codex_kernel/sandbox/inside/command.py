@@ -66,9 +66,9 @@ def become(
         stage = wire.AT_DIRECTORY
         os.chdir(job["cwd"])
         stage = wire.AT_CONFINEMENT
-        _limit(restrictions.limits)
         sys.reset_signals()
         if restrictions.confined:
+            _limit(restrictions.limits)
             _confine(restrictions, ruleset, outlet)
         stage = wire.AT_PROGRAM
         argv = job["argv"]

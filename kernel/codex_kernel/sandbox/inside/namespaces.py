@@ -33,13 +33,21 @@ def enter(view: View) -> None:
         _loopback_up()
     sys.mount(None, "/", None, sys.MS_REC | sys.MS_PRIVATE)
     slash = sys.open_path("/")
-    sys.set_attributes(slash, add=sys.ATTR_RDONLY | sys.ATTR_NOSUID | sys.ATTR_NODEV)
+    everything = any(path == "/" for path, _, _ in view["roots"])
+    flags = sys.ATTR_NOSUID | sys.ATTR_NODEV | (0 if everything else sys.ATTR_RDONLY)
+    sys.set_attributes(slash, add=flags)
     os.close(slash)
     for path, device, inode in sorted(view["roots"], key=_depth):
-        _rebind(path, (device, inode), writable=True)
+        if path != "/":
+            _rebind(path, (device, inode), writable=True)
     for path, device, inode in sorted(view["read_only"], key=_depth):
         _rebind(path, (device, inode), writable=False)
+    in_dev = [
+        (path, tree) for path, _, _ in view["roots"] if path.startswith("/dev/") and (tree := _copy(path)) is not None
+    ]
     _private_dev(view["shm_bytes"])
+    for path, tree in in_dev:
+        _show(path, tree)
     for mask in sorted(view["masks"], key=lambda mask: mask["path"].count("/")):
         _hide(mask)
     os.unlink("/dev/.hidden-file")

@@ -43,7 +43,9 @@ def send(socket: _socket.socket, message: Recipe | Job, fds: list[int]) -> None:
         return
     memory = os.memfd_create("message", os.MFD_CLOEXEC)
     try:
-        os.write(memory, data)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(memory, left) :]
         socket.sendmsg([b"M"], _rights([memory, *fds]))
     finally:
         os.close(memory)

@@ -64,8 +64,8 @@ class Helper:
 
     def _be_init(self, socket: _socket.socket, report: int) -> NoReturn:
         try:
-            sys.prctl(sys.PR_SET_PDEATHSIG, _SIGKILL)
             if self.recipe["pid_namespace"]:
+                sys.prctl(sys.PR_SET_PDEATHSIG, _SIGKILL)
                 self._mount_proc()
             else:
                 sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1)
@@ -177,6 +177,7 @@ def main() -> int:
     os.dup2(null, 0)
     os.close(null)
     sys.reset_signals()
+    os.chdir("/")
     data, _ = wire.receive(socket)
     if not data:
         return 0

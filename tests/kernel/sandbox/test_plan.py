@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import pytest
+
+from codex_kernel.config.types import CommandLimits, SandboxSettings
+from codex_kernel.sandbox.deny import DeniedPaths
+from codex_kernel.sandbox.plan import Confinement, Mask, Places, plan, writable_roots
+from codex_protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
+from tests.support.fake_host import FakeHost
+
+PLACES = Places(home="/home/u/.codex", private=("/run/u/codex",), code=("/opt/codex",))
+HERE_ONLY = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
+BASE: dict[str, str | None] = {
+    "/w/f": "x",
+    "/tmp": None,
+    "/home/u/.codex/auth.json": "x",
+    "/run/u/codex": None,
+    "/opt/codex": None,
+}
+
+
+def planned(
+    tree: dict[str, str | None],
+    policy: ReadOnly | WorkspaceWrite = HERE_ONLY,
+    *,
+    workspace: str = "/w",
+    settings: SandboxSettings | None = None,
+    places: Places = PLACES,
+    read_only: tuple[str, ...] = (),
+) -> Confinement:
+    host = FakeHost(BASE | tree, temp_dir="/scratch", read_only=read_only)
+    chosen = settings or SandboxSettings()
+    denied = DeniedPaths(chosen.deny_read, workspace, host).paths()
+    return plan(policy, workspace, places, chosen, host, denied=denied)
+
+
+@pytest.mark.parametrize(
+    ("policy", "roots"),
+    [
+        (ReadOnly(), ()),
+        (WorkspaceWrite(), ("/w", "/tmp", "/scratch")),
+        (WorkspaceWrite(exclude_slash_tmp=True), ("/w", "/scratch")),
+        (WorkspaceWrite(exclude_tmpdir_env_var=True), ("/w", "/tmp")),
+        (HERE_ONLY, ("/w",)),
+        (WorkspaceWrite(writable_roots=("/more", "/w", "/absent", "/w/f")), ("/w", "/more", "/tmp", "/scratch")),
+        (WorkspaceWrite(writable_roots=("/link",)), ("/w", "/more", "/tmp", "/scratch")),
+        (DangerFullAccess(), ("/",)),
+    ],
+)
+def test_roots_are_those_the_policy_names_resolved_existing_and_once(policy, roots) -> None:
+    host = FakeHost(BASE | {"/more": None, "/link": "-> /more", "/scratch": None}, temp_dir="/scratch")
+    assert writable_roots(policy, "/w", host) == roots
+
+
+def test_a_relative_temporary_directory_is_no_root() -> None:
+    host = FakeHost(BASE | {"/w/scratch": None}, temp_dir="scratch")
+    assert "/w/scratch" not in writable_roots(WorkspaceWrite(), "/w", host)
+
+
+def test_read_only_has_nothing_to_protect() -> None:
+    made = planned({"/w/.git": None}, ReadOnly())
+    assert (made.roots, made.read_only, made.placeholders) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("tree", "read_only", "placeholders"),
+    [
+        ({}, (), ("/w/.git", "/w/.codex", "/w/.agents")),
+        ({"/w/.git/HEAD": "x"}, ("/w/.git",), ("/w/.codex", "/w/.agents")),
+        ({"/w/.git": "gitdir: /elsewhere/g", "/elsewhere/g": None}, ("/w/.git",), ("/w/.codex", "/w/.agents")),
+        ({"/w/.git": "gitdir: real", "/w/real": None}, ("/w/.git", "/w/real"), ("/w/.codex", "/w/.agents")),
+        (
+            {
+                "/w/.git": "gitdir: main/.git/worktrees/a",
+                "/w/main/.git/worktrees/a/commondir": "../..",
+                "/w/.agents": None,
+            },
+            ("/w/.agents", "/w/.git", "/w/main/.git"),
+            ("/w/.codex",),
+        ),
+        ({"/w/.git": "-> store", "/w/store": None}, ("/w/.git", "/w/store"), ("/w/.codex", "/w/.agents")),
+        ({"/w/.git": "-> nowhere"}, ("/w/.git",), ("/w/.codex", "/w/.agents")),
+        ({"/w/.codex": "a file", "/w/.git": None, "/w/.agents": None}, ("/w/.agents", "/w/.codex", "/w/.git"), ()),
+        ({"/w/a/.git": None}, ("/w/a/.git",), ("/w/.git", "/w/.codex", "/w/.agents")),
+        (
+            {"/w/a/b/.git": "gitdir: ../../mod", "/w/mod": None},
+            ("/w/mod", "/w/a/b/.git"),
+            ("/w/.git", "/w/.codex", "/w/.agents"),
+        ),
+        ({"/w/a/.codex/config.toml": "x"}, ("/w/a/.codex",), ("/w/.git", "/w/.codex", "/w/.agents")),
+        ({"/w/node_modules/p/.git": None}, (), ("/w/.git", "/w/.codex", "/w/.agents")),
+    ],
+)
+def test_protected_names_are_found_in_every_form(tree, read_only, placeholders) -> None:
+    made = planned(tree)
+    assert (made.read_only, made.placeholders) == (read_only, placeholders)
+
+
+def test_what_the_user_cannot_create_needs_no_placeholder() -> None:
+    assert planned({}, read_only=("/w",)).placeholders == ()
+
+
+def test_every_root_is_protected() -> None:
+    made = planned({"/more/.git": None}, WorkspaceWrite(writable_roots=("/more",), exclude_tmpdir_env_var=True))
+    assert "/more/.git" in made.read_only
+    assert {"/tmp/.git", "/tmp/.codex", "/tmp/.agents", "/more/.codex"} <= set(made.placeholders)
+
+
+def test_our_home_is_hidden_but_for_what_skills_need() -> None:
+    made = planned({"/home/u/.codex/skills/s/SKILL.md": "x", "/home/u/.codex/config.toml": "x"})
+    assert Mask("/home/u/.codex", ("/home/u/.codex/skills",)) in made.masks
+    assert Mask("/run/u/codex") in made.masks
+
+
+def test_keys_of_the_user_are_hidden() -> None:
+    made = planned({"/home/u/.ssh/id": "x", "/home/u/.aws": "-> /secrets", "/secrets": None})
+    assert {"/home/u/.ssh", "/secrets"} <= {mask.path for mask in made.masks}
+
+
+def test_a_root_above_our_home_leaves_it_read_only_and_keys_uncreatable() -> None:
+    made = planned({}, workspace="/home/u")
+    assert "/home/u/.codex" in made.read_only
+    assert "/home/u/.ssh" in made.placeholders
+
+
+@pytest.mark.parametrize("workspace", ["/home/u/.codex", "/home/u/.codex/skills", "/run/u/codex", "/opt/codex/lib"])
+def test_our_own_directories_are_never_roots(workspace) -> None:
+    assert planned({"/home/u/.codex/skills": None, "/opt/codex/lib": None}, workspace=workspace).roots == ()
+
+
+def test_a_thread_in_our_home_sees_it_but_not_the_login() -> None:
+    made = planned({}, workspace="/home/u/.codex")
+    assert Mask("/home/u/.codex/auth.json") in made.masks
+    assert not any(mask.path == "/home/u/.codex" for mask in made.masks)
+
+
+def test_a_root_inside_the_git_directory_of_another_stays_protected() -> None:
+    made = planned({"/w/.git/sub": None}, WorkspaceWrite(writable_roots=("/w/.git/sub",), exclude_slash_tmp=True))
+    assert "/w/.git" in made.read_only
+
+
+def test_commits_open_the_repository_but_not_what_git_runs_or_follows() -> None:
+    tree: dict[str, str | None] = {
+        "/w/.git/HEAD": "ref: x", "/w/.git/config": "x", "/w/.git/hooks": None, "/w/.git/objects": None,
+    }  # fmt: skip
+    made = planned(tree, settings=SandboxSettings(git_writes=True))
+    assert made.read_only == ("/w/.git/config", "/w/.git/hooks")
+    assert {"/w/.git/info", "/w/.git/modules", "/w/.git/worktrees"} <= set(made.placeholders)
+    assert set(made.forbidden_in_git) == {"/w/.git/config.worktree", "/w/.git/commondir", "/w/.git/gitdir"}
+
+
+def test_commits_in_a_linked_worktree_open_only_objects_refs_and_logs_of_the_main_one() -> None:
+    tree: dict[str, str | None] = {
+        "/w/.git": "gitdir: /main/.git/worktrees/a", "/main/.git/worktrees/a/commondir": "../..",
+        "/main/.git/worktrees/a/HEAD": "x", "/main/.git/HEAD": "x", "/main/.git/objects": None,
+        "/main/.git/refs": None, "/main/.git/config": "x",
+    }  # fmt: skip
+    made = planned(tree, settings=SandboxSettings(git_writes=True))
+    assert set(made.roots) == {"/w", "/main/.git/worktrees/a", "/main/.git/objects", "/main/.git/refs"}
+    assert {"/w/.git", "/main/.git/worktrees/a/commondir"} <= set(made.read_only)
+
+
+def test_commits_open_nothing_where_there_is_no_repository() -> None:
+    made = planned({"/w/.git": None}, settings=SandboxSettings(git_writes=True))
+    assert made.read_only == ("/w/.git",)
+
+
+def test_deny_read_patterns_hide_what_exists() -> None:
+    settings = SandboxSettings(deny_read=("**/.env", "secret", "/abs/*.pem", "~/notes"))
+    made = planned(
+        {
+            "/w/.env": "x",
+            "/w/a/b/.env": "x",
+            "/w/secret/k": "x",
+            "/abs/a.pem": "x",
+            "/abs/b": "x",
+            "/home/u/notes": "x",
+        },
+        settings=settings,
+    )
+    hidden = {mask.path for mask in made.masks}
+    assert {"/w/.env", "/w/a/b/.env", "/w/secret", "/abs/a.pem", "/home/u/notes"} <= hidden
+    assert "/abs/b" not in hidden
+
+
+def test_a_root_that_became_another_directory_is_dropped() -> None:
+    host = FakeHost(BASE | {"/scratch/t": None}, temp_dir="/scratch/t")
+    known = {"/scratch/t": (9, 9)}
+    made = plan(WorkspaceWrite(exclude_slash_tmp=True), "/w", PLACES, SandboxSettings(), host, known=known)
+    assert made.roots == ("/w",)
+
+
+def test_memory_defaults_to_three_quarters_of_the_machine() -> None:
+    assert planned({}).memory_bytes == 6 << 30
+    assert planned({}, settings=SandboxSettings(limits=CommandLimits(max_memory_bytes=5))).memory_bytes == 5
+
+
+def test_the_same_tree_gives_the_same_plan() -> None:
+    tree: dict[str, str | None] = {"/w/.git": None, "/w/b/.git": None, "/w/a/.git": None}
+    assert planned(tree) == planned(tree)

@@ -48,7 +48,7 @@ class HumanView:
         self._paint = paint
         self._options = options
         self._now = now
-        self._began = now()
+        self._began = self._waiting_since = now()
         self._cwd = PurePath("/")
         self._running: dict[str, tuple[str, float, ev.ExecCommandBegin | None]] = {}
         self._patches: dict[str, ev.PatchApplyBegin] = {}
@@ -76,6 +76,8 @@ class HumanView:
             self._thinking(event)
             return
         self._draw(event)
+        if not self._running:
+            self._waiting_since = self._now()
         self.tick()
 
     def tick(self) -> None:
@@ -83,9 +85,8 @@ class HumanView:
         if self._done or self._streamed or not self._screen.live:
             self._screen.flush()
             return
-        spent = clock(self._now() - self._began)
         hint = " · Ctrl-C stops" if self._options.interruptible else ""
-        self._screen.set_status(one_line(f"{self._activity()} · {spent}{hint}"))
+        self._screen.set_status(one_line(f"{self._activity()}{hint}"))
 
     def finish(self) -> None:
         """Take the status line away for good."""
@@ -103,7 +104,8 @@ class HumanView:
     def _activity(self) -> str:
         if not self._running:
             title = _title_of("".join(self._thought))
-            return f"Thinking: {title}" if title else "Waiting for the model"
+            what = f"Thinking: {title}" if title else "Waiting for the model"
+            return f"{what} · {clock(self._now() - self._waiting_since)}"
         label, since, _ = next(reversed(self._running.values()))
         more = f" and {len(self._running) - 1} more" if len(self._running) > 1 else ""
         return f"{label}{more} · {clock(self._now() - since)}"
@@ -235,7 +237,7 @@ class HumanView:
         self._heading_off()
         self._screen.line()
         for line in visible(text.strip()).split("\n"):
-            self._screen.line(self._paint.thought(line))
+            self._screen.line(self._paint.thought(line.strip("*") if line.startswith("**") else line))
 
     # What it does.
 
@@ -280,6 +282,7 @@ class HumanView:
         self._closing()
 
     def _closing(self) -> None:
+        self._done = True  # from here on there is no status line
         spent = duration(self._now() - self._began)
         self._screen.line()
         if self._usage is None:

@@ -55,7 +55,6 @@ from codex_protocol.events import (
     TaskStarted,
     TokenCount,
     TokenUsage,
-    TurnAborted,
     Warning,
     WebSearchBegin,
     WebSearchEnd,
@@ -136,10 +135,8 @@ class JsonEvents:
                 return [StreamErrorLine(event.message)]
             case TaskComplete():
                 return self._turn_ended(event.error)
-            case TurnAborted():
-                return self._turn_ended(f"the turn was {event.reason}")
             case _:
-                return []
+                return []  # `turn_aborted` too: the exit code tells of an interrupt, the stream just ends
 
     def _number(self) -> str:
         number = self._next_number

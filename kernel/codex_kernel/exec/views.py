@@ -12,6 +12,7 @@ from codex_kernel.exec.json_lines import encode_lines
 from codex_kernel.exec.request import ExecRequest
 from codex_protocol.events import ApprovalResolved, EventMsg, TaskComplete
 from codex_protocol.version import VERSION
+from codex_render.safe_text import visible
 from codex_render.terminal import Paint, colour_wanted, is_terminal, same_place, width_of
 from codex_render.writer import QueuedWriter
 
@@ -114,7 +115,9 @@ class HumanText:
         self._view.finish()
         self._stderr.close()
         if self._answer is not None and self._answer_on_stdout:
-            self._stdout.write(self._answer.encode("utf-8", "replace") + b"\n")
+            # A program gets the answer as it is; a terminal must not obey what a model wrote.
+            answer = visible(self._answer) if is_terminal(sys.stdout) else self._answer
+            self._stdout.write(answer.encode("utf-8", "replace") + b"\n")
         _finish(self._stdout)
 
     def _draw_frame(self) -> None:
@@ -129,8 +132,6 @@ class HumanText:
 
 def say(text: str) -> None:
     """One line on stderr, made safe; nothing happens when nobody can be told."""
-    from codex_render.safe_text import visible
-
     try:
         sys.stderr.write(visible(text) + "\n")
         sys.stderr.flush()

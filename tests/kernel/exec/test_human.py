@@ -107,7 +107,7 @@ def test_on_a_terminal_a_running_command_stands_in_the_status_line_only():
     reader.now += 65
     reader.view.tick()
     assert "• Run" not in reader.written
-    assert reader.written.endswith("\r\x1b[KRun make · 1m05s · 1m05s · Ctrl-C stops")
+    assert reader.written.endswith("\r\x1b[KRun make · 1m05s · Ctrl-C stops")
     assert reader.shows(ended("a")).endswith("\r\x1b[K")
 
 

@@ -232,6 +232,7 @@ def test_events_without_an_item_print_nothing():
             ev.ExitedReviewMode(),
             ev.ApprovalResolved(approval_id="a", call_id="c", decision=ReviewDecision.DENIED),
             ev.TurnContextChanged(cwd="/", approval_policy=ApprovalPolicy.NEVER, sandbox_policy=None, model="m"),
+            ev.TurnAborted(),
             ev.ShutdownComplete(),
         )
         == []

@@ -242,14 +242,14 @@ def decide_patch(
     if hook.denied is not None:
         return Deny(hook.denied, "hook")
     full = isinstance(standing.sandbox_policy, DangerFullAccess)
-    if standing.approval_policy is ApprovalPolicy.UNTRUSTED:
-        return Ask(None, confined=not full, why="the approval policy asks before every patch")
     refused = () if full else tuple(str(path) for path in _touched(question) if not may_write(path))
+    why = f"it writes what the sandbox policy protects: {_listed(refused, 0)}" if refused else ""
+    if standing.approval_policy is ApprovalPolicy.UNTRUSTED:
+        asks = "the approval policy asks before every patch"
+        return Ask(_capital(why) + "." if why else None, not full and not refused, refused, why=why or asks)
     if not refused:
         return Run(confined=not full)
-    why = f"it writes what the sandbox policy protects: {_listed(refused, 0)}"
-    ask = Ask(_capital(why) + ".", confined=False, would_touch=refused, why=why)
-    return _unless_never(ask, standing)
+    return _unless_never(Ask(_capital(why) + ".", confined=False, would_touch=refused, why=why), standing)
 
 
 def _touched(question: PatchQuestion) -> list[Path]:

@@ -52,7 +52,7 @@ def _targets(command: FoundCommand, cwd: Path, depth: int) -> list[Target]:
 def _inner_targets(inner: Inner, outer: FoundCommand, place: Place, cwd: Path, depth: int) -> list[Target]:
     if not inner.more:
         return _targets(inner.command, cwd, depth - 1)
-    words = tuple(word for word in inner.command.words if "{}" not in word.text)
+    words = tuple(word for word in inner.command.words if word.text != "{}")
     known = _targets(inner.command._replace(words=words, redirects=()), cwd, depth - 1)
     if not _destroys_its_operands(words):
         return known

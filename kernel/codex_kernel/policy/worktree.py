@@ -51,11 +51,11 @@ class GitWorkTree:
 
     async def changed(self, repository: Path, paths: Sequence[Path]) -> Changed | None:
         """See `WorkTree.changed`."""
-        specs = [str(path.relative_to(repository)) for path in paths]
-        if len(specs) > _MAX_PATHSPECS or "." in specs:
+        specs = [f":(top,literal){path.relative_to(repository)}" for path in paths if path != repository]
+        if len(specs) > _MAX_PATHSPECS or len(specs) < len(paths):
             specs = []
-        arguments = ["--literal-pathspecs", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"]
-        output = await self._run(repository, [*arguments, "--ignore-submodules=none", "--", *specs])
+        options = ["--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"]
+        output = await self._run(repository, ["status", *options, "--", *specs])
         return None if output is None else parse_status(output, repository)
 
 

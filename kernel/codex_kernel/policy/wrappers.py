@@ -164,7 +164,7 @@ def _shell(command: FoundCommand) -> Unwrapped | None:
     words = command.words
     index = 1
     script_follows = False
-    while index < len(words) and words[index].text[:1] in "-+" and words[index].text not in {"-", "--"}:
+    while index < len(words) and words[index].text.startswith(("-", "+")) and words[index].text not in {"-", "--"}:
         text = words[index].text
         if not words[index].known:
             return _UNKNOWN

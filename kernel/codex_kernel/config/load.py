@@ -200,8 +200,11 @@ def _trust_tree(home: Home, users: Tree, flags: Flags) -> Tree:
     """Settings that may say what is trusted: the user's, also when the rest of their file is to be ignored."""
     if not flags.ignore_user_config:
         return users
-    layer = _file_layer(home.config_file, "user")
-    return {} if layer is None else merge({"projects": layer.tree.get("projects", {})}, users)
+    try:
+        layer = _file_layer(home.config_file, "user")
+    except ConfigError:
+        return users  # a file that is to be ignored may be broken
+    return users if layer is None else merge({"projects": layer.tree.get("projects", {})}, users)
 
 
 def _defined_servers(files: Tree, command_line: Tree) -> set[str]:

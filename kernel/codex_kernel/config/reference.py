@@ -9,7 +9,7 @@ import ast
 import enum
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,28 @@ import msgspec
 
 from codex_kernel.config import schema, types
 from codex_kernel.config.explain import describe, struct_in, table_values
+from codex_kernel.config.from_project import ALLOWED, ALLOWED_TOOLS, REFUSED_OF_A_SERVER
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
 
 BEGIN = "<!-- settings: made by codex_kernel.config.reference -->"
 END = "<!-- settings: end -->"
+
+
+_INTRODUCTION = """\
+Settings stand in `$CODEX_HOME/config.toml` (`~/.codex/config.toml`). Where several places set a key, the last of these
+wins: the default, `config.toml`, the profile chosen with `-p NAME` or `profile` (the table `[profiles.NAME]`, then the
+file `NAME.config.toml` beside `config.toml`), `.codex/config.toml` of a trusted project from its root down to the
+working directory, `-c key=value` in the order given, options of their own such as `--model`. Tables are merged key by
+key. Unlike upstream's releases of August 2025, `-c` is stronger than a profile.
+
+`-c` takes a TOML value; what is none is taken as text. A part of the key that holds a dot is quoted:
+`-c 'projects."/a.b".trust_level=trusted'`. A key nobody knows gets a warning, or stops the run with `--strict-config`.
+
+A project's file is read only when you trust the directory (`--trust`), and even then keys, addresses, sandbox,
+approvals, web search, notifications and the environment of commands are yours alone. It may set: {allowed}. Of `tools`
+it may set {tools}; of `sandbox` only `deny_read`, which adds to yours; of its MCP servers not {server}. A server of
+yours it cannot change.
+"""
 
 
 class Key(NamedTuple):
@@ -40,14 +58,23 @@ def all_keys() -> list[Key]:
 
 def reference() -> str:
     """The reference as Markdown."""
-    lines = ["| key | type | default | what it does |", "|---|---|---|---|"]
+    names = {
+        "allowed": ALLOWED,
+        "tools": ALLOWED_TOOLS,
+        "server": REFUSED_OF_A_SERVER,
+    }
+    introduction = _INTRODUCTION.format(**{name: _listed(keys) for name, keys in names.items()})
+    lines = [introduction, "| key | type | default | what it does |", "|---|---|---|---|"]
     for key in all_keys():
         default = f"`{key.default}`" if key.default else ""
         cells = (f"`{key.path}`", key.type, default, key.doc)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    names = ", ".join(f"`{name}`" for name in sorted(NOT_OURS))
-    lines += ["", f"Keys of upstream's programs that are accepted and have no effect here: {names}."]
+    lines += ["", f"Keys of upstream's programs that are accepted and have no effect here: {_listed(NOT_OURS)}."]
     return "\n".join(lines)
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return ", ".join(f"`{key}`" for key in sorted(keys))
 
 
 def with_reference(text: str) -> str:

@@ -101,6 +101,8 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
     provider = _chosen(provider_id, providers)
     if settings.permissions:
         notices.append("[permissions] is not used: permission profiles are not supported here; set sandbox_mode.")
+    if settings.cli_auth_credentials_store in {"keyring", "ephemeral"}:
+        notices.append("cli_auth_credentials_store is not supported here: logins are kept in auth.json.")
     policy = _sandbox_policy(gathered, flags, notices)
     is_local = provider_id in {"oss", "ollama", "lmstudio"}
     raw = settings.show_raw_agent_reasoning

@@ -204,6 +204,8 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
     """Which login is used when `auth.json` has both."""
     forced_login_method: Literal["chatgpt", "api"] | None = None
     """Only this kind of login is accepted."""
+    cli_auth_credentials_store: Literal["file", "keyring", "auto", "ephemeral"] = "file"
+    """Only `file` is supported: logins are kept in `auth.json`, whatever stands here; a warning says so."""
     forced_chatgpt_workspace_id: str | None = None
     """Only a ChatGPT login of this workspace is accepted."""
     experimental_resume: str | None = None
@@ -215,7 +217,7 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
 NOT_OURS = frozenset(
     {
         "agents", "allow_login_shell", "analytics", "apps", "approvals_reviewer", "audio", "auto_review",
-        "auto_upgrade", "background_terminal", "browser", "check_for_update_on_startup", "cli_auth_credentials_store",
+        "auto_upgrade", "background_terminal", "browser", "check_for_update_on_startup",
         "commit_attribution", "disable_paste_burst", "experimental_compact_prompt_file",
         "experimental_realtime_start_instructions", "experimental_realtime_ws_base_url", "experimental_thread_store",
         "experimental_use_freeform_apply_patch", "experimental_use_unified_exec_tool", "feedback", "ghost_snapshot",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +306,8 @@ def test_user_config_can_be_ignored_but_not_what_it_says_about_trust(load: Load,
     trust(home, project)
     config = load(ignore_user_config=True)
     assert (config.model, config.trust) == ("gpt-5.5", TrustLevel.TRUSTED)
+    home.config_file.write_text("broken [")
+    assert load(ignore_user_config=True).trust is TrustLevel.UNKNOWN
 
 
 def test_limits_and_git_writes_arrive(load: Load) -> None:
@@ -311,3 +315,67 @@ def test_limits_and_git_writes_arrive(load: Load) -> None:
         "sandbox_workspace_write.git_writes=true", "sandbox.limits.max_processes=7", 'sandbox.deny_read=["**/.env"]'
     ).sandbox
     assert (sandbox.git_writes, sandbox.limits.max_processes, sandbox.deny_read) == (True, 7, ("**/.env",))
+
+
+def test_settings_upstream_has_and_we_do_not_are_told_where_they_matter(load: Load) -> None:
+    warnings = load("cli_auth_credentials_store=keyring", "permissions.mine.extends=x").warnings
+    assert ["not supported here" in warning for warning in warnings] == [True, True]
+
+
+def test_providers_can_be_added_changed_and_chosen(load: Load) -> None:
+    config = load('openai_base_url="http://typed/v1"', env={"OPENAI_BASE_URL": "http://env/v1"})
+    assert config.provider.base_url == "http://typed/v1"
+    assert load(env={"OPENAI_BASE_URL": " "}).provider.base_url is None
+    openai = load("model_providers.openai.stream_max_retries=1", env={"OPENAI_BASE_URL": "http://env/v1"}).provider
+    assert (openai.base_url, openai.stream_max_retries, openai.wire_api) == ("http://env/v1", 1, WireApi.RESPONSES)
+    assert openai.requires_openai_auth
+    added = load("model_provider=m", "model_providers.m.base_url=http://m/v1").provider
+    assert (added.name, added.base_url, added.wire_api) == ("m", "http://m/v1", WireApi.CHAT)
+    azure = load(
+        "model_provider=azure",
+        'model_providers.azure={name="Azure", base_url="https://x/openai", env_key="K", '
+        'query_params={api-version="2025-04-01-preview"}}',
+    ).provider
+    assert (azure.env_key, azure.query_params) == ("K", {"api-version": "2025-04-01-preview"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings", "env", "expected"),
+    [
+        ({"oss": True}, (), {}, ("oss", "gpt-oss:20b", "http://localhost:11434/v1")),
+        ({"oss": True}, ("model=x",), {"CODEX_OSS_PORT": "1"}, ("oss", "gpt-oss:20b", "http://localhost:1/v1")),
+        ({"oss": True}, (), {"CODEX_OSS_PORT": "x"}, ("oss", "gpt-oss:20b", "http://localhost:11434/v1")),
+        ({"oss": True, "model": "m"}, (), {"CODEX_OSS_BASE_URL": "http://o"}, ("oss", "m", "http://o")),
+        ({"oss": True}, ("oss_provider=lmstudio",), {}, ("lmstudio", "openai/gpt-oss-20b", "http://localhost:1234/v1")),
+        ({}, ("model_provider=oss",), {}, ("oss", "gpt-oss:20b", "http://localhost:11434/v1")),
+        ({}, ("model_provider=ollama", "model=x"), {}, ("ollama", "x", "http://localhost:11434/v1")),
+        ({"demo": True}, ("model_provider=nope",), {}, ("demo", "demo", None)),
+    ],
+)
+def test_local_and_demo_providers_bring_their_model(
+    load: Load, flags: dict[str, Any], settings: tuple[str, ...], env: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    config = load(*settings, env=env, **flags)
+    assert (config.model_provider, config.model, config.provider.base_url) == expected
+    assert config.show_raw_agent_reasoning is (expected[0] != "demo")
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("load()", {"tomllib", "tomlkit", "difflib", "codex_kernel.config.explain"}),
+        ("""load('model="x"', 'openai_base_url="http://x"', 'web_search=live')""", {"tomllib", "tomlkit", "difflib"}),
+    ],
+)
+def test_loading_imports_nothing_it_does_not_need(tmp_path: Path, code: str, absent: set[str]) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from codex_kernel.config.load import load_config\n"
+        "from codex_store.home import Home\n"
+        f"home = Home(root=pathlib.Path({str(tmp_path)!r}))\n"
+        "def load(*o): return load_config(home=home, cwd=home.root, overrides=o, env={})\n"
+        f"{code}\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert absent.isdisjoint(done.stdout.split())
+    assert {"dataclasses", "subprocess", "pydantic", "httpx", "argparse"}.isdisjoint(done.stdout.split())

@@ -20,7 +20,7 @@ from codex_kernel.config.explain import describe, struct_in, table_values
 from codex_kernel.config.from_project import ALLOWED, ALLOWED_TOOLS, REFUSED_OF_A_SERVER
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
 
-BEGIN = "<!-- settings: made by codex_kernel.config.reference -->"
+BEGIN = "<!-- settings: begin -->"
 END = "<!-- settings: end -->"
 
 

@@ -44,7 +44,8 @@ def section(outcome: Outcome, names: Sequence[str]) -> str:
     rows = [_row(row, scenario, outcome.figures, names, others) for row in _row_names(outcome.figures)]
     rounds = ", ".join(f"{name} n={len(outcome.figures.get(name, ()))}" for name in names)
     lines = [f"## {scenario.title}", "", _line(head), _line(["---"] * len(head)), *map(_line, rows), ""]
-    lines += [f"- **{name} failed**: {reason}" for name, reason in outcome.failures.items()]
+    for name, reason in outcome.failures.items():
+        lines += [f"- **{name} failed**: {reason}", ""]
     lines.append(f"`{scenario.name}`: {rounds}; load {outcome.load[0]:.2f} before, {outcome.load[1]:.2f} after")
     return "\n".join(lines)
 

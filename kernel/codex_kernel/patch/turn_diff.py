@@ -6,17 +6,19 @@ Source: spec/agent-loop.md section 10. Object ids are computed here; git is neve
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codex_kernel.patch.diff import Side, difference, unified
 from codex_kernel.patch.disk import Snapshot, take
 from codex_kernel.patch.text import FileText, readable
-from codex_kernel.patch.verify import VerifiedPatch
+
+if TYPE_CHECKING:
+    from codex_kernel.patch.verify import VerifiedPatch
 
 _NO_OBJECT = "0" * 40
 _CONTEXT = 3
@@ -136,6 +138,8 @@ class _Tracked:
 
 def _object_id(data: bytes) -> str:
     """What `git hash-object` says of a blob."""
+    import hashlib  # 3 ms that a turn without patches need not wait for
+
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 

@@ -7,7 +7,6 @@ rules of `git_guard`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -183,6 +182,8 @@ async def _diff(cwd: Path, against: str, *, sandbox: Sandbox | None) -> str:
 
 async def _empty_tree(cwd: Path, sandbox: Sandbox | None) -> str:
     """The id of the tree without entries, which every repository knows: what a first commit is compared with."""
+    import hashlib
+
     done = await run_git(("rev-parse", "--show-object-format"), cwd, sandbox=sandbox)
     return hashlib.new(done.stdout.decode("ascii").strip(), b"tree 0\0", usedforsecurity=False).hexdigest()
 

@@ -104,7 +104,6 @@ _KEPT_VARIABLES = frozenset(
 _SET_VARIABLES: Mapping[str, str] = {
     "GIT_ALLOW_PROTOCOL": "",  # no transport at all: a missing object is an error, never a fetch
     "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_PAGER": "cat",
     "GIT_TERMINAL_PROMPT": "0",

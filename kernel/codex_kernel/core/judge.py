@@ -25,7 +25,7 @@ class ThreadJudge:
         """Whether the command may run, and how."""
         from codex_kernel.policy.worktree import GitWorkTree
 
-        return await decide_command(question, self._standing(), worktree=GitWorkTree(self._settings.cwd))
+        return await decide_command(question, self._standing(), worktree=GitWorkTree(self._state.sandbox))
 
     async def patch(self, question: PatchQuestion) -> Decision:
         """Whether the files may be changed."""

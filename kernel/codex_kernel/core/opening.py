@@ -22,13 +22,13 @@ from codex_protocol.events import SessionConfigured
 from codex_protocol.version import VERSION
 from codex_store.home import Home
 from codex_store.rollout_lines import GitFacts, ThreadMeta, now_stamp
+from codex_store.rollout_writer import RolloutWriter
 from codex_store.thread_ids import new_thread_id
 
 if TYPE_CHECKING:
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_store.rollout_reader import Rollout
-    from codex_store.rollout_writer import RolloutWriter
 
 
 class Opened(msgspec.Struct, kw_only=True, eq=False):
@@ -51,11 +51,11 @@ class Opened(msgspec.Struct, kw_only=True, eq=False):
 
     def add_to_message_history(self, text: str) -> None:
         """Append to the history that all threads share, unless it is switched off."""
-        from codex_store.message_history import append_entry
+        from codex_store.message_history import append
 
         history = self.state.settings.config.history
         if history.persistence != "none":
-            append_entry(self.home, self.state.thread_id, text, max_bytes=history.max_bytes)
+            append(self.home, self.state.thread_id, text, max_bytes=history.max_bytes)
 
     def message_history_entry(self, log_id: int, offset: int) -> dict[str, Any] | None:
         """One entry of that history; None when there is none (any more)."""
@@ -84,24 +84,23 @@ def open_thread(
 ) -> Opened:
     """Everything of a thread but its loop; see `Thread.start` for the arguments and errors."""
     home = Home(root=config.codex_home, xdg_runtime_dir=environment.get("XDG_RUNTIME_DIR"))
-    reopened = _reopen(config, resume)  # the lock first, then what is read stays true
+    goes_on = _copied(config, home, fork, originator) if fork is not None and not config.ephemeral else resume or fork
+    writer = _reopen(config, goes_on)  # the lock first, then what is read stays true
     try:
-        source = _read(resume or fork)
-    except BaseException:
-        if reopened is not None:
-            reopened.close()
-        raise
-    thread_id = source.meta.id if source is not None and resume is not None else new_thread_id()
-    writer = reopened or _new_writer(config, home, thread_id, originator, source)
-    try:
+        source = _read(goes_on)
+        thread_id = source.meta.id if source is not None and writer is not None else new_thread_id()
+        if source is None and not config.ephemeral:
+            writer = RolloutWriter.create(home, _meta(config, thread_id, originator))
         recorder: Recorder = NoRecorder() if writer is None else RolloutRecorder(writer)
         client = model or _make_client(config, home, thread_id, originator)
         sandbox = sandbox or _make_sandbox(config, home)
-        state = _state(config, home, thread_id, recorder, client, sandbox, source, environment, can_ask=can_ask)
-        if writer is not None and source is not None and resume is not None:
-            writer.take_approvals(source.approvals)
+        state = _state(config, home, thread_id, recorder, client, sandbox, environment, can_ask=can_ask)
         if source is not None:
-            _take_over(state, source, resumed=resume is not None)
+            _take_over(state, source)
+            if resume is not None:  # what was approved for a thread does not carry over to its forks
+                state.approvals.approved_digests.update(source.approvals.approved_digests)
+                if writer is not None:
+                    writer.take_approvals(source.approvals)
     except BaseException:
         if writer is not None:
             writer.close()
@@ -119,7 +118,7 @@ def open_thread(
         effort=settings.effort,
         summary=settings.summary.value,
         rollout_path=str(writer.path) if writer else None,
-        forked_from=source.meta.id if source is not None and fork is not None else None,
+        forked_from=_forked_from(source, writer) if fork is not None else None,
         resumed=resume is not None,
         name=source.name if source is not None and resume is not None else None,
         branch=_branch(config.cwd),
@@ -141,25 +140,23 @@ def _read(path: Path | None) -> Rollout | None:
     return read_rollout(path)
 
 
-def _reopen(config: Config, resume: Path | None) -> RolloutWriter | None:
-    if config.ephemeral or resume is None:
+def _copied(config: Config, home: Home, fork: Path, originator: str) -> Path:
+    from codex_store.rollout_fork import copy_for_fork
+
+    return copy_for_fork(fork, home, _meta(config, new_thread_id(), originator))
+
+
+def _forked_from(source: Rollout | None, writer: RolloutWriter | None) -> str | None:
+    if source is None:
         return None
-    from codex_store.rollout_writer import RolloutWriter
-
-    return RolloutWriter.reopen(resume)
+    return source.meta.id if writer is None else source.meta.forked_from_id
 
 
-def _new_writer(
-    config: Config, home: Home, thread_id: str, originator: str, source: Rollout | None
-) -> RolloutWriter | None:
-    if config.ephemeral:
-        return None
-    from codex_store.rollout_writer import RolloutWriter
-
-    return RolloutWriter.create(home, _meta(config, thread_id, originator, source))
+def _reopen(config: Config, path: Path | None) -> RolloutWriter | None:
+    return None if config.ephemeral or path is None else RolloutWriter.reopen(path)
 
 
-def _meta(config: Config, thread_id: str, originator: str, source: Rollout | None) -> ThreadMeta:
+def _meta(config: Config, thread_id: str, originator: str) -> ThreadMeta:
     from codex_kernel.sandbox.git import head_info
 
     head = head_info(config.cwd)
@@ -173,7 +170,6 @@ def _meta(config: Config, thread_id: str, originator: str, source: Rollout | Non
         source=originator,
         model_provider=config.model_provider,
         git=git,
-        forked_from_id=source.meta.id if source is not None else None,
     )
 
 
@@ -204,12 +200,10 @@ def _state(
     recorder: Recorder,
     client: ModelClient,
     sandbox: Sandbox,
-    source: Rollout | None,
     environment: Mapping[str, str],
     *,
     can_ask: bool,
 ) -> ThreadState:
-    approved = source.approvals.approved_digests if source is not None else frozenset[str]()
     return ThreadState(
         thread_id=thread_id,
         home=home.root,
@@ -220,25 +214,19 @@ def _state(
         sandbox=sandbox,
         registry=ToolRegistry(),
         sessions=CommandSessions(),
-        approvals=Approvals(recorder, can_ask=can_ask, approved_digests=approved),
+        approvals=Approvals(recorder, can_ask=can_ask),
         consents=Consents(home.workbench),
         base_environment=dict(environment),
         user_instructions=user_instructions(config, home.root),
     )
 
 
-def _take_over(state: ThreadState, source: Rollout, *, resumed: bool) -> None:
-    """Go on from a stored thread: its history made valid, its totals, its plan.
-
-    A thread that goes on gets the outputs that were made up written down; a fork gets the whole history.
-    """
+def _take_over(state: ThreadState, source: Rollout) -> None:
+    """Go on from a stored thread: its history made valid (what had to be made up is written down), totals, plan."""
     items, made_up = in_call_order(source.history())
-    if resumed:
-        for output in made_up:
-            state.history.write(output)
-        state.history = History(state.recorder, items)
-    else:
-        state.history.record(*items)
+    for output in made_up:
+        state.history.write(output)
+    state.history = History(state.recorder, items)
     state.usage = source.usage
     if source.plan is not None:
         state.plan = source.plan.plan

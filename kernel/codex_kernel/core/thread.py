@@ -230,7 +230,6 @@ class Thread:
                 self._start_special_turn(submission)
             case SetThreadName():
                 self._state.recorder.event(ThreadNameUpdated(name=op.name))
-                self._opened.rename(op.name)
                 self._emit(id, ThreadNameUpdated(name=op.name))
             case AddToHistory():
                 await asyncio.to_thread(self._opened.add_to_message_history, op.text)

@@ -229,8 +229,9 @@ class Turn:
 
 def _turn_diff(settings: TurnSettings) -> TurnDiff:
     from codex_kernel.patch.turn_diff import TurnDiff
+    from codex_kernel.sandbox.git_files import git_root
 
-    return TurnDiff(settings.cwd)
+    return TurnDiff(git_root(settings.cwd) or settings.cwd)
 
 
 def _command_environment(settings: TurnSettings, base: dict[str, str]) -> dict[str, str]:

@@ -121,7 +121,7 @@ async def test_a_patch_outside_the_roots_waits_for_an_answer(tmp_path: Path):
         watched.thread.submit(PatchApproval(id=request.approval_id, decision=ReviewDecision.APPROVED))
         await watched.until(TaskComplete)
         assert (tmp_path / "outside.txt").read_text() == "x\n"
-        assert "rejected by user" in [item.text() for item in watched.sent() if hasattr(item, "output")][0]
+        assert "rejected by user" in next(item.text() for item in watched.sent() if hasattr(item, "output"))
 
 
 async def test_a_file_that_changed_while_its_patch_waited_is_not_overwritten(tmp_path: Path):

@@ -50,7 +50,9 @@ def run_exec(request: ExecRequest) -> int:
     view: View = (
         JsonView() if request.json else HumanText(request, prompt.text, hide_reasoning=config.hide_agent_reasoning)
     )
-    return asyncio.run(_Run(request, config, view).run(op, prompt.late, earlier))
+    run = _Run(request, config, view)
+    outcome = asyncio.run(run.run(op, prompt.late, earlier))
+    return run.end(outcome)  # outside the loop: a slow reader may hold us up here, and signals must still end us
 
 
 class _Run:
@@ -61,18 +63,18 @@ class _Run:
         self._turn: Turn | None = None
         self._stopped_by: signal.Signals | None = None
 
-    async def run(self, op: Op, late: int | None, earlier: Path | None) -> int:
+    async def run(self, op: Op, late: int | None, earlier: Path | None) -> Outcome:
+        """The turn, from the thread's start to its end on disk; signals interrupt it."""
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(self._work(op, late, earlier))
         for number in _SIGNAL_CODES:
             loop.add_signal_handler(number, self._stop, number, task)
         try:
-            outcome = await task
+            return await task
         except asyncio.CancelledError:
             if self._stopped_by is None:
                 raise
-            outcome = Outcome(ended="interrupted")
-        return self._end(outcome)
+            return Outcome(ended="interrupted")
 
     async def _work(self, op: Op, late: int | None, earlier: Path | None) -> Outcome:
         thread: Thread | None = None
@@ -107,7 +109,8 @@ class _Run:
         self._turn.interrupt()
         asyncio.get_running_loop().call_later(_INTERRUPT_PATIENCE_S, task.cancel)
 
-    def _end(self, outcome: Outcome) -> int:
+    def end(self, outcome: Outcome) -> int:
+        """Hand over the answer; the exit code."""
         code = self._code(outcome)
         try:
             self._view.close()

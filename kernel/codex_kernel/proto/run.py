@@ -37,14 +37,18 @@ def run_proto(flags: Flags, overrides: Sequence[str] = ()) -> int:
     if os.isatty(0):
         raise CodexError("'codex proto' reads JSON lines from a program, not from a terminal; pipe them in")
     config = load_config(home=find_home(), cwd=Path(os.getcwd()), overrides=overrides, flags=flags)
-    return asyncio.run(_serve(config))
+    writer = QueuedWriter(1)
+    code = asyncio.run(_serve(config, writer))
+    writer.close()  # outside the loop: a slow reader may hold us up here, and signals must still end us
+    if writer.failure is not None:
+        raise CodexError("stdout was closed by its reader before every event was written")
+    return code
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, writer: QueuedWriter) -> int:
     from codex_kernel.core.thread import Thread
 
     loop = asyncio.get_running_loop()
-    writer = QueuedWriter(1)
     codes: list[int] = []
     thread = await Thread.start(config, can_ask=True, originator=_originator())
     try:
@@ -62,9 +66,6 @@ async def _serve(config: Config) -> int:
         await connection.serve()
     finally:
         await thread.aclose()
-    writer.close()
-    if writer.failure is not None:
-        raise CodexError("stdout was closed by its reader before every event was written")
     return codes[0] if codes else 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from codex_kernel.policy.shell_syntax import Word
 from codex_kernel.policy.shell_walk import FoundCommand
 from codex_kernel.policy.targets import Kind, Place, Target, has_option, operands
-from codex_kernel.policy.worktree import repository_of
+from codex_kernel.sandbox.git_files import git_root
 
 
 def destroyed_by_git(command: FoundCommand, place: Place) -> list[Target]:
@@ -38,7 +38,7 @@ def _everywhere(kind: Kind, place: Place) -> list[Target]:
     """The whole working tree, wherever in it the command runs."""
     if place.directories is None:
         return [Target("unresolved", text="the working tree")]
-    tops = [repository_of(directory / "x") for directory in place.directories]
+    tops = [git_root(directory) for directory in place.directories]
     return [Target(kind, top) for top in tops if top is not None]
 
 

@@ -18,7 +18,8 @@ from codex_kernel.policy.born import born_at
 from codex_kernel.policy.destroyers import may_destroy, targets
 from codex_kernel.policy.interface import CommandQuestion, Standing
 from codex_kernel.policy.targets import MAX_PATHS, Target
-from codex_kernel.policy.worktree import Changed, WorkTree, repository_of
+from codex_kernel.policy.worktree import Changed, WorkTree
+from codex_kernel.sandbox.git_files import git_root
 from codex_protocol.policy import ReadOnly, SandboxPolicy, WorkspaceWrite
 
 _MAX_LISTED = 1_000
@@ -153,7 +154,7 @@ def _may_be_inside(text: str, roots: _Roots) -> bool:
 async def _precious(facts: Sequence[_Facts], standing: Standing, worktree: WorkTree | None) -> list[str]:
     by_repository: dict[Path | None, list[_Facts]] = {}
     for fact in facts:
-        top = await asyncio.to_thread(repository_of, fact.path / "x" if fact.path.is_dir() else fact.path)
+        top = await asyncio.to_thread(_repository_of, fact.path)
         by_repository.setdefault(top, []).append(fact)
     found: list[str] = []
     for top, of_one in by_repository.items():
@@ -162,6 +163,11 @@ async def _precious(facts: Sequence[_Facts], standing: Standing, worktree: WorkT
             changed = await worktree.changed(top, [fact.path for fact in of_one])
         found += await asyncio.to_thread(_lost, of_one, top, changed, standing)
     return sorted(set(found))
+
+
+def _repository_of(path: Path) -> Path | None:
+    """Top of the working tree a path is in; a directory that is a working tree itself is its own."""
+    return git_root(path if path.is_dir() and not path.is_symlink() else path.parent)
 
 
 def _lost(facts: Sequence[_Facts], top: Path | None, changed: Changed | None, standing: Standing) -> list[str]:
@@ -184,7 +190,7 @@ def _candidates(fact: _Facts, top: Path | None, changed: Changed | None) -> Iter
         kind, changed.tracked + changed.untracked
     )
     below = [path for path in of_kind if path == fact.path or fact.path in path.parents or path in fact.path.parents]
-    nested = [fact.path / ".git"] if kind == "tree" and (fact.path / ".git").exists() else []
+    nested = [fact.path / ".git"] if kind == "tree" and git_root(fact.path) == fact.path else []
     inside_git = [fact.path] if ".git" in fact.path.parts[len(top.parts) if top else 0 :] else []
     return [*below, *nested, *inside_git]
 

@@ -1,14 +1,22 @@
 """What git knows about files that a command would destroy: the seam to the one door to git.
 
-policy starts no program: whoever builds a thread hands in how git is run.
+Tests hand in facts of their own; everything else asks `GitWorkTree`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from codex_kernel.sandbox.git_guard import GitError
+
+if TYPE_CHECKING:
+    from codex_kernel.sandbox.interface import Sandbox
+
+log = logging.getLogger(__name__)
 
 _MAX_PATHSPECS = 200
 """Beyond this many the whole repository is asked about."""
@@ -39,24 +47,27 @@ class WorkTree(Protocol):
         ...
 
 
-RunGit = Callable[[Path, Sequence[str]], Awaitable[bytes | None]]
-"""Directory and arguments behind `git` to its stdout; None when it failed or took too long."""
-
-
 class GitWorkTree:
     """A `WorkTree` that asks `git status`."""
 
-    def __init__(self, run: RunGit) -> None:
-        self._run = run
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        """Take what confines git; None: git runs as the user, under the rules of `sandbox.git_guard` all the same."""
+        self._sandbox = sandbox
 
     async def changed(self, repository: Path, paths: Sequence[Path]) -> Changed | None:
         """See `WorkTree.changed`."""
+        from codex_kernel.sandbox.git import run_git
+
         specs = [f":(top,literal){path.relative_to(repository)}" for path in paths if path != repository]
         if len(specs) > _MAX_PATHSPECS or len(specs) < len(paths):
             specs = []
-        options = ["--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"]
-        output = await self._run(repository, ["status", *options, "--", *specs])
-        return None if output is None else parse_status(output, repository)
+        options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+        try:
+            done = await run_git(("status", *options, "--", *specs), repository, sandbox=self._sandbox)
+        except (GitError, ValueError, OSError) as error:
+            log.info("git could not tell what a command would destroy in %s: %s", repository, error)
+            return None
+        return parse_status(done.stdout, repository)
 
 
 def parse_status(output: bytes, repository: Path) -> Changed:
@@ -69,11 +80,3 @@ def parse_status(output: bytes, repository: Path) -> Changed:
         path = repository / os.fsdecode(entry[3:])
         (untracked if entry.startswith(b"??") else tracked).append(path)
     return Changed(tuple(tracked), tuple(untracked))
-
-
-def repository_of(path: Path) -> Path | None:
-    """Top of the working tree that holds `path` (itself excluded); None outside of repositories."""
-    for parent in path.parents:
-        if (parent / ".git").exists():
-            return parent
-    return None

@@ -1,6 +1,5 @@
 """What a command would destroy, sorted by what can be had back: with real repositories and real git."""
 
-import asyncio
 import os
 import subprocess
 import time
@@ -21,14 +20,6 @@ NO_TMP = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
 def git(directory, *args):
     env = {"PATH": os.environ["PATH"], "HOME": str(directory), "GIT_CONFIG_GLOBAL": "/dev/null", **IDENTITY}
     subprocess.run(["git", "-C", str(directory), *args], check=True, capture_output=True, env=env, timeout=20)
-
-
-async def run_git(directory, args):
-    process = await asyncio.create_subprocess_exec(
-        "git", "-C", str(directory), *args, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    output, _ = await process.communicate()
-    return output if process.returncode == 0 else None
 
 
 @pytest.fixture
@@ -68,7 +59,7 @@ async def surveyed(top, script, *, sandbox=NO_TMP, worktree=True, cwd=None, **mo
         **more,
     )
     question = CommandQuestion(argv=("bash", "-lc", script), cwd=cwd or top)
-    return await survey(question, standing, GitWorkTree(run_git) if worktree else None)
+    return await survey(question, standing, GitWorkTree() if worktree else None)
 
 
 PRECIOUS = {
@@ -237,7 +228,7 @@ async def test_the_decision_asks_with_the_list_and_runs_what_can_be_had_back(rep
             workspace=repository,
         )
         question = CommandQuestion(argv=("bash", "-lc", script), cwd=repository)
-        return await decide_command(question, standing, worktree=GitWorkTree(run_git))
+        return await decide_command(question, standing, worktree=GitWorkTree())
 
     asked = await decided("rm notes.txt clean.py")
     assert isinstance(asked, Ask)
@@ -256,7 +247,21 @@ def test_status_output_is_read(tmp_path):
 
 
 async def test_a_git_that_cannot_tell_leaves_everything_precious(repository):
-    async def broken(_directory, _args):
-        return None
+    (repository / ".git" / "index").write_bytes(b"no index")
+    assert await GitWorkTree().changed(repository, [repository / "clean.py"]) is None
+    assert (await surveyed(repository, "rm clean.py")).precious == (str(repository / "clean.py"),)
 
-    assert await GitWorkTree(broken).changed(repository, [repository / "a"]) is None
+
+async def test_a_submodule_is_asked_itself(repository):
+    module = repository / "module"
+    git(repository, "-c", "protocol.file.allow=always", "clone", "-q", str(repository), str(module))
+    (module / "clean.py").write_text("changed")
+    assert (await surveyed(repository, "rm -rf module")).precious == (str(module / ".git"), str(module / "clean.py"))
+
+
+async def test_programs_a_repository_names_do_not_run(repository):
+    for key in ("core.fsmonitor", "filter.f.clean", "diff.external"):
+        git(repository, "config", key, f"touch {repository}/ran")
+    (repository / ".gitattributes").write_text("* filter=f\n")
+    await surveyed(repository, "rm -rf src changed.py")
+    assert not (repository / "ran").exists()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codex_kernel.patch import disk
 from codex_kernel.patch.apply import apply
-from codex_kernel.patch.parse import AddFile, DeleteFile, Hunk, Patch, format_patch
+from codex_kernel.patch.parse import AddFile, Chunk, DeleteFile, Hunk, Patch, UpdateFile, format_patch
 from codex_kernel.patch.verify import verify
 from codex_protocol.errors import PatchError
 from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
@@ -417,34 +417,84 @@ def test_a_large_file_is_changed_in_linear_time(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_text() == "\n".join(lines)
 
 
+def patched(before: str, diff: str) -> str:
+    """`before` after a unified diff, taken literally."""
+    old, new, at = before.splitlines(keepends=True), list[str](), 0
+    for line in diff.splitlines(keepends=True):
+        if line.startswith("@@"):
+            span = line.split()[1][1:].split(",")
+            start = int(span[0]) - (span[-1] != "0" or len(span) == 1)
+            new += old[at:start]
+            at = start
+        elif line.startswith("\\"):
+            new[-1:] = [new[-1].removesuffix("\n")] if new else []
+        elif line[0] == "+":
+            new.append(line[1:])
+        else:
+            assert old[at] == line[1:]
+            at += 1
+            new += [line[1:]] if line[0] == " " else []
+    return "".join(new + old[at:])
+
+
 names = st.sampled_from(["a", "b", "d/c", "e"])
-contents = st.lists(st.sampled_from(["x", "y", ""]), max_size=3).map(tuple)
-
-
-@settings(deadline=None)
-@given(
-    st.dictionaries(st.sampled_from(["a", "b"]), contents),
-    st.lists(st.builds(AddFile, names, contents) | st.builds(DeleteFile, names)),
+contents = st.lists(st.sampled_from(["x", "y", ""]), max_size=5).map(tuple)
+some_hunks = st.lists(
+    st.builds(AddFile, names, contents)
+    | st.builds(DeleteFile, names)
+    | st.builds(lambda name, target: UpdateFile(name, (), target), names, names)
+    | st.builds(lambda name, target: UpdateFile(name, (Chunk(("-x", "+z")),), target), names, names | st.none()),
+    max_size=6,
 )
-def test_a_patch_is_written_whole_or_not_at_all(
+
+
+def follow(model: dict[str, bytes], hunk: Hunk) -> bool:
+    """Do to `model` what the hunk does to files; False when it cannot."""
+    match hunk:
+        case AddFile():
+            model[hunk.path] = hunk.content().encode()
+        case DeleteFile():
+            return model.pop(hunk.path, None) is not None
+        case UpdateFile():
+            data = model.get(hunk.path)
+            if data is None or (hunk.chunks and b"x\n" not in data):
+                return False
+            del model[hunk.path]
+            model[hunk.move_to or hunk.path] = data.replace(b"x\n", b"z\n", 1) if hunk.chunks else data
+    return True
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.dictionaries(st.sampled_from(["a", "b"]), contents), some_hunks)
+def test_a_patch_is_written_whole_and_as_shown_or_not_at_all(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, tuple[str, ...]], hunks: list[Hunk]
 ) -> None:
     root = tmp_path_factory.mktemp("tree")
-    model = {name: "".join(line + "\n" for line in lines).encode() for name, lines in files.items()}
-    for name, data in model.items():
+    before = {name: "".join(line + "\n" for line in lines).encode() for name, lines in files.items()}
+    for name, data in before.items():
         (root / name).write_bytes(data)
-    before, fits = dict(model), bool(hunks)
-    for hunk in hunks:
-        if isinstance(hunk, AddFile):
-            model[hunk.path] = hunk.content().encode()
-        elif model.pop(hunk.path, None) is None:
-            fits = False
-            break
+    model = dict(before)
+    fits = bool(hunks) and all(follow(model, hunk) for hunk in hunks)
     try:
-        apply(verify(Patch(tuple(hunks)), root))
+        verified = verify(Patch(tuple(hunks)), root)
+        apply(verified)
     except PatchError:
         assert not fits
         assert tree(root) == before
-    else:
-        assert fits
-        assert tree(root) == model
+        return
+    assert fits
+    assert tree(root) == model
+    shown = {root / name: data.decode() for name, data in before.items()}
+    gone, come = set[Path](), dict[Path, str]()
+    for path, change in verified.changes.items():
+        if change.add is not None:
+            assert path not in shown
+            come[path] = change.add.content
+            continue
+        gone.add(path)
+        if change.delete is not None:
+            assert change.delete.content == shown[path]
+        elif change.update is not None:
+            come[Path(change.update.move_path or path)] = patched(shown[path], change.update.unified_diff)
+    result = {path: text for path, text in shown.items() if path not in gone} | come
+    assert result == {root / name: data.decode() for name, data in model.items()}

@@ -74,7 +74,7 @@ class HttpModelClient:
         self.stream_max_retries = stream_max_retries
         self._wire = wire
         self._sender = sender
-        self._draining: set[asyncio.Task[None]] = set()
+        self._draining: dict[asyncio.Task[None], httpx.Response] = {}
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ResponseEvent, None]:
         """See `ModelClient.stream`."""
@@ -90,9 +90,12 @@ class HttpModelClient:
 
     async def aclose(self) -> None:
         """Close connections."""
-        for task in self._draining:
+        draining = dict(self._draining)
+        for task in draining:
             task.cancel()
-        await asyncio.gather(*self._draining, return_exceptions=True)
+        await asyncio.gather(*draining, return_exceptions=True)
+        for response in draining.values():  # a task cancelled before its first step has closed nothing
+            await response.aclose()
         await self._sender.aclose()
 
     async def _read(self, response: httpx.Response, reader: Reader) -> AsyncGenerator[ResponseEvent, None]:
@@ -118,8 +121,8 @@ class HttpModelClient:
 
     def _drain(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
         task = asyncio.create_task(_read_to_end(response, pieces))
-        self._draining.add(task)
-        task.add_done_callback(self._draining.discard)
+        self._draining[task] = response
+        task.add_done_callback(self._draining.pop)
 
 
 async def _next(pieces: AsyncIterator[bytes], reader: Reader) -> bytes | None:

@@ -198,7 +198,10 @@ class ModelServer:
 
     def _reply_to(self, request: Request) -> Reply:
         if callable(self.script):
-            return self.script(request)
+            try:
+                return self.script(request)
+            except Exception as error:
+                return fails(400, {"error": {"message": f"the script failed: {error!r}"}})
         if request.number < len(self.script):
             return self.script[request.number]
         text = f"the script has {len(self.script)} entries; this is request {request.number + 1}"

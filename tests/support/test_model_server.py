@@ -110,6 +110,13 @@ def test_the_answer_may_be_a_function_of_the_request(http: httpx.Client) -> None
         assert "some-model" in http.post(f"{server.url}/responses", json={"model": "some-model"}).text
 
 
+def test_a_function_that_fails_is_answered_with_what_went_wrong(http: httpx.Client) -> None:
+    with ModelServer(lambda request: says(request.json["missing"])) as server:
+        response = http.post(f"{server.url}/responses", json={})
+    assert response.status_code == 400
+    assert "KeyError('missing')" in response.json()["error"]["message"]
+
+
 def test_other_requests_are_recorded_apart_and_models_are_listed(http: httpx.Client) -> None:
     with ModelServer([]) as server:
         assert http.get(f"{server.url}/models?client_version=1").json()["data"] == []

@@ -267,7 +267,7 @@ def _described(manifest: Any, scripts_key: str, scripts_title: str) -> dict[str,
 
 
 def _clean(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f`<>]+", " ", text).strip()[:200]
+    return " ".join(re.sub(r"[\x00-\x1f\x7f`<>]+", " ", text).split())[:200]
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

@@ -217,7 +217,7 @@ ROOT = Command(
             "sandbox",
             "Run a command in the sandbox, as the model's commands are run",
             options=_SANDBOX_COMMAND_OPTIONS,
-            arguments=("COMMAND", "[ARGUMENT]..."),
+            arguments=("[COMMAND]", "[ARGUMENT]..."),
             rest=True,
             details="From the first word on everything belongs to the command. Its exit code is ours; 128 + N when "
             "signal N ended it.",

@@ -16,21 +16,35 @@ def run_sandbox_command(parsed: Parsed) -> int:
     """The command's own exit code; 128 + N when signal N ended it.
 
     Raises:
-        CommandLineError: `--full-auto` and another mode at once.
+        CommandLineError: `--full-auto` and another mode at once, or no command.
+        UsageError: `--network` under a policy that has none.
         CodexError: The platform has no such sandbox, or the command cannot be confined.
     """
     configure_logging(os.environ)
     _check_platform(parsed)
-    from codex_kernel.sandbox.command import run_sandboxed
+    explain = parsed.flag("explain")
+    if not parsed.words and not explain:
+        raise CommandLineError(f"'{' '.join(('codex', *parsed.path))}' needs COMMAND", parsed.chain)
+    from msgspec.structs import replace
 
+    from codex_kernel.config.load import Flags, load_config
+    from codex_kernel.sandbox.command import run_sandboxed, with_network
+    from codex_store.home import find_home
+
+    home = find_home()
+    config = load_config(
+        home=home,
+        cwd=_directory(parsed.one("cd")),
+        overrides=parsed.many("config"),
+        flags=Flags(sandbox_mode=_mode(parsed), add_dirs=parsed.many("add_dir")),
+    )
+    policy = with_network(config.sandbox_policy, network=parsed.flag("network"))
     return run_sandboxed(
         parsed.words,
-        mode=_mode(parsed),
-        cwd=_directory(parsed.one("cd")),
-        add_dirs=[Path(directory) for directory in parsed.many("add_dir")],
-        network=parsed.flag("network"),
-        overrides=parsed.many("config"),
-        explain=parsed.flag("explain"),
+        config=replace(config, sandbox_policy=policy),
+        runtime_dir=home.runtime_dir(),
+        private_dirs=home.private_dirs(),
+        explain=explain,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from codex_kernel.config.layers import parse_toml, read_text
-from codex_kernel.config.overrides import Tree, join_key, set_path
+from codex_kernel.config.overrides import Tree, join_key, set_path, shown_key
 from codex_protocol.errors import ConfigError
 
 KeyPath = tuple[str, ...]
@@ -145,7 +145,7 @@ def _refuse_what_is_no_table(tree: Tree, path: KeyPath, file: Path) -> None:
     for depth in range(1, len(path)):
         if _has(tree, path[:depth]) and not isinstance(_at(tree, path[:depth]), dict):
             raise ConfigError(
-                f"{file} is not changed: {join_key(path[:depth])} is not a table.",
+                f"{file} is not changed: {shown_key(path[:depth])} is not a table.",
                 file=str(file),
                 key=join_key(path[:depth]),
             )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 import msgspec
 
 from codex_kernel.config.layers import Layer
-from codex_kernel.config.overrides import Tree, join_key
+from codex_kernel.config.overrides import Tree, join_key, shown_key
 from codex_kernel.config.schema import ConfigToml
 from codex_protocol.errors import ConfigError
 
@@ -31,7 +31,7 @@ def explain(layer: Layer) -> ConfigError:
         what = f"is {value!r}, which is none of {choices}"
     else:
         what = f"must be {describe(expected)}, not {_kind(value)}"
-    return at(layer, path, f"{join_key(path)} {what}")
+    return at(layer, path, f"{shown_key(path)} {what}")
 
 
 def at(layer: Layer, path: Path, sentence: str) -> ConfigError:

@@ -9,7 +9,7 @@ from collections.abc import Container
 from typing import Any, cast
 
 from codex_kernel.config.layers import Layer, table_at
-from codex_kernel.config.overrides import Tree, join_key
+from codex_kernel.config.overrides import Tree, shown_key
 
 ALLOWED = frozenset(
     {
@@ -70,7 +70,7 @@ def permitted(layer: Layer, below: Tree, user_servers: Container[str]) -> tuple[
             case _ if key in ALLOWED:
                 kept[key] = value
             case _:
-                left_out.append(join_key((key,)))
+                left_out.append(shown_key((key,)))
     if not left_out:
         return kept, None
     return kept, (
@@ -83,13 +83,13 @@ def _servers(servers: Any, of_user: Container[str], left_out: list[str]) -> Tree
     kept: Tree = {}
     for name, server in cast(Tree, servers).items():
         if name in of_user:
-            left_out.append(f"{join_key(('mcp_servers', name))} (you have one of that name)")
+            left_out.append(f"{shown_key(('mcp_servers', name))} (you have one of that name)")
             continue
-        left_out += [join_key(("mcp_servers", name, key)) for key in server if key in REFUSED_OF_A_SERVER]
+        left_out += [shown_key(("mcp_servers", name, key)) for key in server if key in REFUSED_OF_A_SERVER]
         kept[name] = {key: value for key, value in server.items() if key not in REFUSED_OF_A_SERVER}
     return kept
 
 
 def _only(table: Any, allowed: frozenset[str], name: str, left_out: list[str]) -> Tree:
-    left_out += [join_key((name, key)) for key in table if key not in allowed]
+    left_out += [shown_key((name, key)) for key in table if key not in allowed]
     return {key: value for key, value in table.items() if key in allowed}

@@ -18,7 +18,7 @@ from codex_kernel.config.features import check_features
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.from_project import permitted
 from codex_kernel.config.layers import Layer, canonical, checked, merge, read_layer, table_at
-from codex_kernel.config.overrides import Tree, join_key, mapping_tree, overrides_tree, split_key
+from codex_kernel.config.overrides import Tree, join_key, mapping_tree, overrides_tree, shown_key, split_key
 from codex_kernel.config.project import between, project_root
 from codex_kernel.config.resolve import Gathered, resolve
 from codex_kernel.config.schema import ConfigToml
@@ -152,7 +152,7 @@ def _profile_layers(home: Home, name: str, tree: Tree, flags: Flags, layers: lis
             found.append(msgspec.structs.replace(layer, tree=_without_nested(layer.tree)))
     if not found:
         raise ConfigError(
-            f"The profile {name!r} is not defined: there is no [{join_key(('profiles', name))}] in {home.config_file}"
+            f"The profile {name!r} is not defined: there is no [{shown_key(('profiles', name))}] in {home.config_file}"
             f" and no file {home.root}/{name}.config.toml.",
             key=f"profiles.{name}",
         )
@@ -226,8 +226,8 @@ def _unknown(layer: Layer, *, strict: bool) -> list[str]:
     sentences: list[str] = []
     for path, known in layer.unknown:
         resembles = nearest(path[-1], known)
-        hint = f"; did you mean {join_key((*path[:-1], resembles))}?" if resembles else "."
-        sentence = f"{place(layer, path)}: unknown key {join_key(path)}"
+        hint = f"; did you mean {shown_key((*path[:-1], resembles))}?" if resembles else "."
+        sentence = f"{place(layer, path)}: unknown key {shown_key(path)}"
         if strict:
             raise ConfigError(sentence + hint, file=str(layer.file) if layer.file else None, key=join_key(path))
         sentences.append(f"{sentence} is ignored{hint}")

@@ -123,6 +123,11 @@ def join_key(path: Iterable[str]) -> str:
     return ".".join(part if part and plain.issuperset(part) else f'"{part}"' for part in path)
 
 
+def shown_key(path: Iterable[str]) -> str:
+    """`join_key` for a sentence: control characters are escaped, so that it stays one line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in join_key(path))
+
+
 def _key_end(raw: str) -> int:
     """Where the first `=` outside a quoted segment stands; -1 when there is none."""
     quote = ""

@@ -12,7 +12,7 @@ import msgspec
 from codex_kernel.config.features import effective
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.layers import absolute, read_text
-from codex_kernel.config.overrides import join_key
+from codex_kernel.config.overrides import shown_key
 from codex_kernel.config.providers import DEMO, OSS_PROVIDERS, all_providers, check_provider
 from codex_kernel.config.schema import ConfigToml
 from codex_kernel.config.trust import Trust
@@ -271,7 +271,7 @@ def _mcp_servers(servers: Mapping[str, McpServer]) -> dict[str, McpServer]:
     """The servers that can be started; one that is switched off may be incomplete."""
     usable: dict[str, McpServer] = {}
     for name, server in servers.items():
-        key = join_key(("mcp_servers", name))
+        key = shown_key(("mcp_servers", name))
         if not name or not all(char.isascii() and (char.isalnum() or char in "_-") for char in name):
             raise ConfigError(f"{key}: a server's name has only letters, digits, '_' and '-'.", key=key)
         if (server.command is None) == (server.url is None):

@@ -54,7 +54,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     env_key_instructions: str | None = None
     """Said when that variable is not set: how to get a key."""
     wire_api: WireApi | None = None
-    """Which API the provider speaks. Default: `chat`; for the built-in `openai`: `responses`."""
+    """Which API the provider speaks. Default: `responses`, as in current upstream; say `chat` for the older one."""
     query_params: dict[str, str] = {}
     """Added to every URL, for example Azure's `api-version`."""
     http_headers: dict[str, str] = {}

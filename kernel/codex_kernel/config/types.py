@@ -30,7 +30,7 @@ class ModelProvider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     env_key: str | None = None
     """Environment variable that holds the API key."""
     env_key_instructions: str | None = None
-    wire_api: WireApi = WireApi.CHAT
+    wire_api: WireApi = WireApi.RESPONSES
     query_params: dict[str, str] = {}
     http_headers: dict[str, str] = {}
     env_http_headers: dict[str, str] = {}

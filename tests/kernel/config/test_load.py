@@ -330,7 +330,7 @@ def test_providers_can_be_added_changed_and_chosen(load: Load) -> None:
     assert (openai.base_url, openai.stream_max_retries, openai.wire_api) == ("http://env/v1", 1, WireApi.RESPONSES)
     assert openai.requires_openai_auth
     added = load("model_provider=m", "model_providers.m.base_url=http://m/v1").provider
-    assert (added.name, added.base_url, added.wire_api) == ("m", "http://m/v1", WireApi.CHAT)
+    assert (added.name, added.base_url, added.wire_api) == ("m", "http://m/v1", WireApi.RESPONSES)
     azure = load(
         "model_provider=azure",
         'model_providers.azure={name="Azure", base_url="https://x/openai", env_key="K", '

@@ -15,7 +15,7 @@ class Inlet:
     """A descriptor that does not block, written in order without holding the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, *, terminal: bool) -> None:
-        """Own `fd`, unless it is a terminal's, which the output closes."""
+        """Own `fd`, unless it is a terminal's, which the process closes."""
         self._loop = loop
         self._fd = fd
         self._terminal = terminal

@@ -205,7 +205,9 @@ class HelperProcess:
             self._master = fds[0]
             os.set_blocking(self._master, False)
             os.set_inheritable(self._master, False)
-            self._output = Output(self._loop, {self._master: "stdout"})
+            # Reading ends when the command closes its terminal, a moment before it ends. Were the master closed then,
+            # the kernel would hang up on the command, and its exit status would be SIGHUP's.
+            self._output = Output(self._loop, {os.dup(self._master): "stdout"})
             self._inlet = Inlet(self._loop, self._master, terminal=True)
         if not self._started.done():
             self._started.set_result(None)
@@ -244,6 +246,9 @@ class HelperProcess:
         """Everything but output that was not taken yet."""
         if self._inlet is not None:
             self._inlet.close()
+        if self._master is not None:
+            os.close(self._master)
+            self._master = None
         if self._control.fileno() >= 0:
             self._loop.remove_reader(self._control.fileno())
             self._control.close()

@@ -98,7 +98,7 @@ def test_a_negative_looking_value_can_be_given_with_an_equals_sign():
         (["exec", "-m", "--json"], "'--model' needs a value"),
         (["exec", "one", "two"], "unexpected argument 'two' for 'codex exec'"),
         (["login", "statsu"], "did you mean 'status'?"),
-        (["sandbox"], "needs COMMAND"),
+        (["debug", "landlock"], "needs COMMAND"),
         (["-m", "x", "logout"], "'--model' has no meaning for 'codex logout'"),
         (["exec", "resume", "a", "b", "c"], "unexpected argument 'c'"),
     ],

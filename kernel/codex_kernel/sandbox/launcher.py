@@ -44,14 +44,39 @@ def make_sandbox(
         lowest_rung: For tests: no rung above this number is tried.
         layers: For tests: what may be used at all.
     """
-    places = Places(
+    places = _places(home_root, runtime_dir, private_dirs)
+    return LocalSandbox(
+        places, config.sandbox, os.path.realpath(config.cwd), Path(runtime_dir), lowest_rung=lowest_rung, layers=layers
+    )
+
+
+def plan_of(
+    config: Config, home_root: Path, runtime_dir: Path, *, private_dirs: Sequence[Path] = ()
+) -> Confinement | None:
+    """What commands of a thread with this configuration may touch as things stand; None with full access.
+
+    Nothing is made or started. Arguments as for `make_sandbox`.
+    """
+    policy = config.sandbox_policy
+    if isinstance(policy, DangerFullAccess):
+        return None
+    host = _host()
+    workspace = os.path.realpath(config.cwd)
+    denied = DeniedPaths(config.sandbox.deny_read, workspace, host).paths()
+    places = _places(home_root, runtime_dir, private_dirs)
+    return plan(policy, workspace, places, config.sandbox, host, denied=denied)
+
+
+def _places(home_root: Path, runtime_dir: Path, private_dirs: Sequence[Path]) -> Places:
+    return Places(
         home=os.path.realpath(home_root),
         private=tuple(dict.fromkeys(os.path.realpath(path) for path in (runtime_dir, *private_dirs))),
         code=_own_code(),
     )
-    return LocalSandbox(
-        places, config.sandbox, os.path.realpath(config.cwd), Path(runtime_dir), lowest_rung=lowest_rung, layers=layers
-    )
+
+
+def _host() -> RealHost:
+    return RealHost(user_home=os.path.expanduser("~"), temp_dir=os.environ.get("TMPDIR") or None)
 
 
 def _own_code() -> tuple[str, ...]:
@@ -84,7 +109,7 @@ class LocalSandbox:
         self._runtime_dir = runtime_dir
         self._lowest_rung = lowest_rung
         self._layers = layers
-        self._host = RealHost(user_home=os.path.expanduser("~"), temp_dir=os.environ.get("TMPDIR") or None)
+        self._host = _host()
         self._access = Access(places, settings, self._host, cwd)
         self._placeholders = Placeholders(runtime_dir)
         self._known: dict[str, Identity] = {}

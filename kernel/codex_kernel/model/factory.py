@@ -10,7 +10,6 @@ from codex_kernel.config.types import Config, WireApi
 from codex_kernel.model.interface import ModelClient
 
 DEMO = "demo"
-FIXTURE = "CODEX_RS_SSE_FIXTURE"
 
 
 def make_client(
@@ -35,6 +34,13 @@ def make_client(
         from codex_kernel.model.demo import DemoModel
 
         return DemoModel()
+    recorded = env.get("CODEX_RS_SSE_FIXTURE")
+    if recorded and provider.wire_api is WireApi.RESPONSES:
+        from pathlib import Path
+
+        from codex_kernel.model.fixture import FixtureModel
+
+        return FixtureModel(Path(recorded))
     from codex_kernel.model.client import HttpModelClient
     from codex_kernel.model.http import HttpLease
     from codex_kernel.model.providers import OPENAI_URL

@@ -18,6 +18,7 @@ from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import NoRecorder, Recorder, ThreadState
 from codex_kernel.tools.registry import ToolRegistry
 from codex_kernel.tools.sessions import CommandSessions
+from codex_protocol.errors import ThreadError
 from codex_protocol.events import SessionConfigured
 from codex_protocol.version import VERSION
 from codex_store.home import Home
@@ -26,6 +27,10 @@ from codex_store.rollout_writer import RolloutWriter
 from codex_store.thread_ids import new_thread_id
 
 if TYPE_CHECKING:
+    from httpx import AsyncClient
+
+    from codex_kernel.auth.manager import AuthManager
+    from codex_kernel.config.credentials import CredentialSource
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_store.rollout_reader import Rollout
@@ -40,6 +45,13 @@ class Opened(msgspec.Struct, kw_only=True, eq=False):
     """Sentences a person should see."""
     rollout_path: Path | None
     home: Home
+    auth: AuthManager | None
+    """Its login; None where a model was handed in."""
+
+    async def aclose(self) -> None:
+        """Keep a login that is just being refreshed."""
+        if self.auth is not None:
+            await self.auth.aclose()
 
     def instructions_for(self, settings: TurnSettings) -> str | None:
         """AGENTS.md as it is for another directory."""
@@ -92,7 +104,8 @@ def open_thread(
         if source is None and not config.ephemeral:
             writer = RolloutWriter.create(home, _meta(config, thread_id, originator))
         recorder: Recorder = NoRecorder() if writer is None else RolloutRecorder(writer)
-        client = model or _make_client(config, home, thread_id, originator)
+        auth = None if model is not None else _make_auth(config, home, environment)
+        client = model or _make_client(config, auth, thread_id, originator, environment)
         sandbox = sandbox or _make_sandbox(config, home)
         state = _state(config, home, thread_id, recorder, client, sandbox, environment, can_ask=can_ask)
         if source is not None:
@@ -129,6 +142,7 @@ def open_thread(
         notices=tuple(dict.fromkeys(notices)),
         rollout_path=writer.path if writer else None,
         home=home,
+        auth=auth,
     )
 
 
@@ -180,17 +194,31 @@ def _branch(cwd: Path) -> str | None:
     return head.branch if head else None
 
 
-def _make_client(config: Config, home: Home, thread_id: str, originator: str) -> ModelClient:
+def _make_auth(config: Config, home: Home, environment: Mapping[str, str]) -> AuthManager:
     from codex_kernel.auth.manager import AuthManager
+
+    def make_http() -> AsyncClient:
+        from codex_kernel.model.http import make_client  # the one place that knows proxies and certificates
+
+        return make_client(direct=False)
+
+    return AuthManager(home, config, env=environment, make_http=make_http)
+
+
+def _make_client(
+    config: Config, auth: CredentialSource | None, thread_id: str, originator: str, environment: Mapping[str, str]
+) -> ModelClient:
     from codex_kernel.model.factory import make_client
 
-    return make_client(config, AuthManager(home, config), thread_id=thread_id, originator=originator)
+    if auth is None:
+        raise ThreadError("a thread needs a model or a login to ask one with")
+    return make_client(config, auth, thread_id=thread_id, originator=originator, env=environment)
 
 
 def _make_sandbox(config: Config, home: Home) -> Sandbox:
     from codex_kernel.sandbox.launcher import make_sandbox
 
-    return make_sandbox(config, home.root, home.runtime_dir())
+    return make_sandbox(config, home.root, home.runtime_dir(), private_dirs=home.private_dirs())
 
 
 def _state(

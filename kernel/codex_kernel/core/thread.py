@@ -441,6 +441,7 @@ class Thread:
         await state.sessions.aclose()
         await state.sandbox.aclose()
         await state.client.aclose()
+        await self._opened.aclose()
         try:
             state.recorder.sync()
             state.recorder.close()

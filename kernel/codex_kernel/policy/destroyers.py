@@ -25,12 +25,6 @@ def targets(argv: tuple[str, ...], cwd: Path) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(_targets(command_of(argv), cwd, _MAX_DEPTH)))
 
 
-def may_destroy(argv: tuple[str, ...]) -> bool:
-    """Whether it is worth calling `targets`: a quick look at the text alone, without parsing."""
-    text = " ".join(argv)
-    return ">" in text or any(name in text for name in _NAMES)
-
-
 def _targets(command: FoundCommand, cwd: Path, depth: int) -> list[Target]:
     if depth == 0:
         return []
@@ -163,4 +157,3 @@ _PROGRAMS: Mapping[str, Callable[[FoundCommand, Place], list[Target]]] = {
     "rsync": _rsync,
     "find": deleted_by_find,
 }
-_NAMES = (*_PROGRAMS, "git")

@@ -19,14 +19,11 @@ SHELLS = frozenset({"bash", "sh", "zsh"})
 _NAMES = ("apply_patch", "applypatch")
 _SPECIAL = r"""\s'"$`\\;&|<>(){}*?\["""
 _WORD = rf"""(?: "(?:[^"$`\\\n]|\\[^\n])*" | '[^'\n]*' | (?:[^{_SPECIAL}~!\#-]|\\[^\n])(?:[^{_SPECIAL}]|\\[^\n])* )"""
-_HEREDOC = re.compile(
-    rf"""
+_HEREDOC = rf"""
     \s* (?: cd [ \t]+ (?:--[ \t]+)? (?P<directory>{_WORD}) [ \t]* (?: && | ; | \n ) \s* )?
     (?: {"|".join(_NAMES)} ) [ \t]*
     << (?P<dash>-?) [ \t]* (?P<delimiter> '[^'\n]+' | "[^"\n]+" | \\?[^\s'"\\;&|<>()$`]+ ) [ \t]* \r?\n
-    """,
-    re.VERBOSE,
-)
+    """
 
 
 class PatchScript(NamedTuple):
@@ -64,7 +61,7 @@ def patch_in_script(argv: tuple[str, ...]) -> PatchScript | None:
 
 
 def _in_heredoc(script: str) -> PatchScript | None:
-    opening = _HEREDOC.match(script)
+    opening = re.match(_HEREDOC, script, re.VERBOSE)  # compiled when first needed
     if opening is None:
         return None
     delimiter = opening["delimiter"].lstrip("\\").strip("'\"")

@@ -12,12 +12,11 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from codex_kernel.policy.shell_syntax import Word, literal, parse, text_of
+from codex_kernel.policy.shell_variables import Variables, assigned, substituted
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_SETTERS = re.compile(r"(?:read|mapfile|readarray|printf|getopts|unset)\b")
 _MAX_COMMANDS = 2_000
 _MAX_NESTING = 4
 _SCOPES = frozenset({"subshell", "command_substitution", "process_substitution", "function_definition"})
@@ -28,8 +27,6 @@ _BRANCHES = frozenset(
 _WORDS = frozenset(
     {"word", "number", "string", "raw_string", "concatenation", "simple_expansion", "expansion", "command_substitution"}
 )
-TEMPORARY = "\0mktemp"
-"""Stands for a path that `mktemp` made in the same script."""
 
 
 class Redirect(NamedTuple):
@@ -87,7 +84,7 @@ def _found(script: str, nesting: int) -> Found:
         root = parse(_without_heredoc_bodies(script))
     if root is None:
         return Found((), complete=False)
-    walk = _Walk(_assigned(root), nesting)
+    walk = _Walk(assigned(root), nesting)
     walk.visit(root)
     return Found(tuple(walk.commands), walk.complete and not root.has_error)
 
@@ -109,7 +106,7 @@ def _without_heredoc_bodies(script: str) -> str:
 class _Walk:
     """Visits a tree in source order, keeping directory and redirections of the place it is at."""
 
-    def __init__(self, variables: dict[str, tuple[int, str]], nesting: int) -> None:
+    def __init__(self, variables: Variables, nesting: int) -> None:
         self.commands: list[FoundCommand] = []
         self.complete = True
         self._variables = variables
@@ -254,25 +251,7 @@ class _Walk:
             return word
         if source == "~" or re.fullmatch(r"~/[\w./+@%:-]*", source):
             return Word(os.path.expanduser(source))
-        return self._with_variables(source, node.start_byte) or Word(source, known=False)
-
-    def _with_variables(self, source: str, at: int) -> Word | None:
-        """A word whose only expansions are variables set once, before, at the script's top level."""
-        quoted = re.fullmatch(r'"([^"\\`]*)"', source)
-        if quoted is None and not re.fullmatch(r"[\w./${}+@%:-]+", source):
-            return None
-        inner = quoted[1] if quoted else source
-        values: list[str] = []
-        for found in _VARIABLE.finditer(inner):
-            assigned_at, value = self._variables.get(found[1] or found[2], (at, ""))
-            if assigned_at >= at or (quoted is None and re.search(r"\s", value)):
-                return None
-            values.append(value)
-        rest = iter(values)
-        resolved = _VARIABLE.sub(lambda _match: next(rest), inner)
-        if not values or "$" in resolved or _VARIABLE.sub("", inner).count("$"):
-            return None
-        return Word(resolved) if quoted or not re.search(r"[*?\[{}~]", resolved) else None
+        return substituted(source, node.start_byte, self._variables) or Word(source, known=False)
 
 
 def _behind_target(redirect: Node) -> list[Node]:
@@ -281,45 +260,3 @@ def _behind_target(redirect: Node) -> list[Node]:
         return []
     named = [child for child in redirect.children if child.is_named and child.type != "file_descriptor"]
     return [child for child in named[1:] if child.type in _WORDS]
-
-
-def _assigned(root: Node) -> dict[str, tuple[int, str]]:
-    """Variables that the script sets exactly once, at top level, to known text: name to (place, value)."""
-    places: dict[str, list[Node | None]] = {}
-    level = [root]
-    while level:
-        node = level.pop()
-        if node.type == "variable_assignment" and node.children:
-            places.setdefault(text_of(node.children[0]), []).append(node)
-        elif node.type == "for_statement" and len(node.children) > 1:
-            places.setdefault(text_of(node.children[1]), []).append(None)
-        elif node.type == "command" and _SETTERS.match(text_of(node)):
-            for name in re.findall(r"\w+", text_of(node)):
-                places.setdefault(name, []).append(None)
-        level.extend(node.children)
-    found: dict[str, tuple[int, str]] = {}
-    for name, nodes in places.items():
-        node = nodes[0]
-        if len(nodes) == 1 and node is not None and (value := _value(node)) is not None:
-            found[name] = (node.end_byte, value)
-    return found
-
-
-def _value(assignment: Node) -> str | None:
-    parent = assignment.parent
-    if parent is None or parent.type not in {"program", "list"} or (parent.type == "list" and not _is_top(parent)):
-        return None
-    if len(assignment.children) != 3 or assignment.children[1].type != "=":
-        return None
-    value = assignment.children[2]
-    word = literal(value)
-    if word is not None:
-        return word.text if word.pattern is None else None
-    made = re.fullmatch(r'"?\$\(\s*mktemp(?:\s+[\w./${}:-]+)*\s*\)"?', text_of(value))
-    return TEMPORARY if made else None
-
-
-def _is_top(node: Node) -> bool:
-    while node.parent is not None and node.parent.type == "list":
-        node = node.parent
-    return node.parent is not None and node.parent.type == "program"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from codex_kernel.policy.shell_syntax import Word
-from codex_kernel.policy.shell_walk import TEMPORARY, Change, FoundCommand
+from codex_kernel.policy.shell_variables import TEMPORARY
+from codex_kernel.policy.shell_walk import Change, FoundCommand
 
 MAX_PATHS = 4_000
 """Paths looked at for one command; what goes beyond is named by its directory."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from codex_kernel.sandbox.git_guard import GitError
+from codex_protocol.errors import CodexError
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
@@ -64,7 +64,7 @@ class GitWorkTree:
         options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
         try:
             done = await run_git(("status", *options, "--", *specs), repository, sandbox=self._sandbox)
-        except (GitError, ValueError, OSError) as error:
+        except (CodexError, ValueError, OSError) as error:
             log.info("git could not tell what a command would destroy in %s: %s", repository, error)
             return None
         return parse_status(done.stdout, repository)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from codex_kernel.policy.destroyers import may_destroy, targets
+from codex_kernel.policy.destroyers import targets
+from codex_kernel.policy.preflight import may_destroy
 
 FILES = ["a.py", "b.py", "c.txt", ".hidden", "src/x.c", "src/y.c", "src/deep/z.c", "build/o", "-d", "with space"]
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codex_kernel.policy.shell_walk import TEMPORARY, all_commands
+from codex_kernel.policy.shell_variables import TEMPORARY
+from codex_kernel.policy.shell_walk import all_commands
 
 FOUND = {
     "ls && rm a": [["ls"], ["rm", "a"]],

@@ -30,12 +30,10 @@ _BY_DEPTH = (
 
 
 def first_look() -> dict[str, str]:
-    """Commands of the first round by label: what lies here, and whether git knows it."""
+    """Commands of the first round by label: what lies here, and how many files git tracks."""
     return {
         "top": "LC_ALL=C ls -Apq | head -n 200",
-        "tracked": f"{GIT} ls-files -z | tr -dc '\\0' | wc -c",
-        "commits": f"{GIT} rev-list --count HEAD",
-        "branch": f"{GIT} symbolic-ref --short -q HEAD",
+        "tracked": f"{GIT} ls-files -z 2>/dev/null | tr -dc '\\0' | wc -c",
     }
 
 
@@ -43,7 +41,9 @@ def survey(*, tracked: bool) -> dict[str, str]:
     """Commands of the second round by label: counts, and the files worth a look."""
     names = f"export LC_ALL=C; {_files(tracked=tracked)} | tr '\\n\\0' '?\\n' | sed 's|^[.]/||' | grep -vxF {TOUR}"
     there = 'while IFS= read -r f; do [ -f "$f" ] && [ ! -L "$f" ] && printf "%s\\n" "$f"; done'
+    history = {"commits": f"{GIT} rev-list --count HEAD", "branch": f"{GIT} symbolic-ref --short -q HEAD"}
     return {
+        **(history if tracked else {}),
         "kinds": f"{names} | {_KINDS} | sort -rn | head -n 60",
         "folders": f"{names} | {_FOLDERS} | sort -rn | head -n 40",
         "tests": f"{names} | grep -cE '{TEST_PATTERN}'",

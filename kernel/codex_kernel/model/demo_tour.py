@@ -140,7 +140,8 @@ def tour_text(facts: Facts) -> str:
     lines.append(f"- {_files(facts.total or 0)}: {counted_files}.")
     if facts.tracked:
         where = f" on branch `{facts.branch}`" if facts.branch else ""
-        lines.append(f"- {_plural(facts.commits or 0, 'commit')} reachable from HEAD{where}.")
+        commits = facts.commits  # None: nothing was committed yet
+        lines.append(f"- {_plural(commits, 'commit')} reachable from HEAD{where}." if commits else "- No commits yet.")
     lines += [f"- {key}: {value}" for key, value in facts.project.items()]
     if facts.readme_title:
         lines.append(f"- The README begins: {facts.readme_title}")

@@ -23,6 +23,7 @@ class OurCommand:
         self.work = scratch / "work"
         self.home.mkdir(parents=True)
         (self.work / ".git").mkdir(parents=True)
+        (self.work / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
         (self.home / "config.toml").write_text(
             f'model = "gpt-5.5"\nmodel_provider = "scripted"\n{settings}\n[model_providers.scripted]\n'
             f'name = "scripted"\nbase_url = "{server.url}"\nwire_api = "{wire_api}"\n'

@@ -27,6 +27,7 @@ _TAIL_LINES = 8
 _DIFF_LINES = 80
 _SCRIPT_LINES = 12
 _LINE_CHARACTERS = 400
+_TITLE_CHARACTERS = 200
 
 
 def command_title(began: ExecCommandBegin, paint: Paint) -> list[str]:
@@ -86,11 +87,11 @@ def mcp_block(ended: McpToolCallEnd, paint: Paint) -> list[str]:
 
 def _step_lines(step: Described, paint: Paint) -> list[str]:
     script = excerpt(visible(step.what), head=_SCRIPT_LINES - 2, tail=2)
-    first, *rest = script.head or [""]
+    first, *rest = [shorten(line, _TITLE_CHARACTERS) for line in script.head] or [""]
     lines = [f"{paint.accent('•')} {paint.bold(step.verb)} {first}", *(f"    {line}" for line in rest)]
     if script.omitted:
         lines.append(paint.dim(f"    … {script.omitted} lines of the script not shown"))
-    lines.extend(f"    {line}" for line in script.tail)
+    lines.extend(f"    {shorten(line, _TITLE_CHARACTERS)}" for line in script.tail)
     return lines
 
 

@@ -17,6 +17,8 @@ from codex_render.safe_text import one_line, visible
 from codex_render.screen import Screen
 from codex_render.terminal import Paint, plan_lines
 
+_SLOW_S = 2.0
+
 
 class HumanOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is shown.
@@ -56,6 +58,7 @@ class HumanView:
         self._held: str | None = None  # a message that may turn out to be the last answer
         self._streamed: list[str] = []
         self._thought: list[str] = []
+        self._titled: set[str] = set()
         self._announced: str | None = None  # the call whose title is the last thing on the screen
         self._usage: ev.TokenUsage | None = None
         self._done = False
@@ -81,7 +84,9 @@ class HumanView:
         self.tick()
 
     def tick(self) -> None:
-        """Draw the status line as of now, and send what was added."""
+        """Draw the status line as of now, and send what was added; in a log, name what runs for long."""
+        if not self._screen.live:
+            self._announce_slow()
         if self._done or self._streamed or not self._screen.live:
             self._screen.flush()
             return
@@ -100,6 +105,14 @@ class HumanView:
         self._heading_off()
         self._screen.line(self._paint.dim(visible(text)))
         self.tick()
+
+    def _announce_slow(self) -> None:
+        """A long build should not look like silence in a log: its title is printed before it ends."""
+        for call_id, (_, since, began) in self._running.items():
+            if began is not None and call_id not in self._titled and self._now() - since >= _SLOW_S:
+                self._titled.add(call_id)
+                self._block(command_title(began, self._paint))
+                self._announced = call_id
 
     def _activity(self) -> str:
         if not self._running:
@@ -124,14 +137,17 @@ class HumanView:
             case ev.AgentReasoningRawContent():
                 self._reasoning(event.text)
             case ev.ExecCommandBegin():
+                self._settle_message(final=False)
                 self._command_began(event)
             case ev.ExecCommandEnd():
                 self._command_ended(event)
             case ev.PatchApplyBegin():
+                self._settle_message(final=False)
                 self._patches[event.call_id] = event
             case ev.PatchApplyEnd():
                 self._block(patch_block(self._patches.pop(event.call_id, None), event, self._cwd, paint))
             case ev.McpToolCallBegin():
+                self._settle_message(final=False)
                 title = f"{event.invocation.server}.{event.invocation.tool}"
                 self._running[event.call_id] = (title, self._now(), None)
             case ev.McpToolCallEnd():
@@ -245,13 +261,10 @@ class HumanView:
         steps = describe(event.command, event.parsed_cmd)
         label = "; ".join(f"{step.verb} {step.what}" for step in steps)
         self._running[event.call_id] = (label, self._now(), event)
-        if not self._screen.live and not all(step.exploring for step in steps):
-            # In a log the title stands when the command begins: a long build should not look like silence.
-            self._block(command_title(event, self._paint))
-            self._announced = event.call_id
 
     def _command_ended(self, event: ev.ExecCommandEnd) -> None:
         _, _, began = self._running.pop(event.call_id, ("", 0.0, None))
+        self._titled.discard(event.call_id)
         announced = self._announced == event.call_id
         self._block(command_block(began, event, self._paint, titled=not announced), gap=not announced)
 

@@ -60,14 +60,19 @@ def check_repository(config: Config) -> None:
     Raises:
         CodexError: Names the ways out.
     """
-    if config.trust is TrustLevel.TRUSTED or config.project_root is not None:
+    if config.trust is TrustLevel.TRUSTED:
         return
-    if any((directory / ".git").exists() for directory in (config.cwd, *config.cwd.parents)):
+    if any(_is_repository(directory / ".git") for directory in (config.cwd, *config.cwd.parents)):
         return
     raise CodexError(
         f"{config.cwd} is neither inside a git repository nor trusted, so changes could not be undone; "
         "run 'git init', or use --skip-git-repo-check, or --trust to remember the directory as trusted"
     )
+
+
+def _is_repository(git: Path) -> bool:
+    """Whether `git` is a repository, or a file that names one. Sandboxes may leave an empty folder of that name."""
+    return git.is_file() or (git / "HEAD").is_file()
 
 
 def find_earlier(earlier: Earlier, home: Home, cwd: Path) -> Path:

@@ -88,7 +88,6 @@ class HumanText:
         self._view = HumanView(screen, paint, options)
         self._clock: asyncio.TimerHandle | None = None
         self._frame: asyncio.TimerHandle | None = None
-        self._live = live
         self._answer: str | None = None
 
     def show(self, event: EventMsg) -> None:
@@ -96,12 +95,11 @@ class HumanText:
         self._view.show(event)
         if isinstance(event, TaskComplete) and event.error is None:
             self._answer = event.last_agent_message
-        if self._live:
-            loop = asyncio.get_running_loop()
-            if self._view.streaming and self._frame is None:
-                self._frame = loop.call_later(_FRAME_S, self._draw_frame)
-            if self._clock is None:
-                self._clock = loop.call_later(_TICK_S, self._tick)
+        loop = asyncio.get_running_loop()
+        if self._view.streaming and self._frame is None:
+            self._frame = loop.call_later(_FRAME_S, self._draw_frame)
+        if self._clock is None:
+            self._clock = loop.call_later(_TICK_S, self._tick)
 
     def notice(self, text: str) -> None:
         """A remark between the events."""

@@ -2,7 +2,7 @@ from pathlib import PurePath
 
 import pytest
 
-from codex_kernel.exec.blocks import command_block, patch_block
+from codex_kernel.exec.blocks import command_block, command_title, patch_block
 from codex_kernel.exec.human import HumanOptions, HumanView
 from codex_protocol import events as ev
 from codex_protocol.policy import ApprovalPolicy, ReviewDecision
@@ -89,16 +89,42 @@ def test_looking_around_takes_one_line():
     )
 
 
-def test_a_command_in_a_log_has_its_title_at_once_and_its_output_below():
+def test_a_short_command_is_one_block():
+    text = Reader().shows(began("a", script="make all"), ended("a", 2, "error: x\n"))
+    assert text == "• Run make all\n  error: x\n  ✗ exit 2 in 250ms\n"
+
+
+def test_a_slow_command_has_its_title_in_a_log_before_it_ends():
     reader = Reader()
     reader.view.show(began("a", script="make all"))
+    reader.now += 2
+    reader.view.tick()
+    reader.view.tick()
     assert reader.written == "• Run make all\n"
-    assert reader.shows(ended("a", 2, "error: x\n")) == "• Run make all\n  error: x\n  ✗ exit 2 in 250ms\n"
+    assert reader.shows(ended("a")) == "• Run make all\n  ✔ done in 250ms\n"
 
 
-def test_a_command_that_ends_after_another_began_is_titled_again():
-    text = Reader().shows(began("a", script="one"), began("b", script="two"), ended("a"), ended("b"))
-    assert text == "• Run one\n• Run two\n• Run one\n  ✔ done in 250ms\n• Run two\n  ✔ done in 250ms\n"
+def test_a_slow_command_is_titled_again_when_something_stands_between():
+    reader = Reader()
+    reader.view.show(began("a", script="one"))
+    reader.now += 2
+    reader.view.tick()
+    text = reader.shows(began("b", script="two"), ended("b"), ended("a"))
+    assert text == "• Run one\n• Run two\n  ✔ done in 250ms\n• Run one\n  ✔ done in 250ms\n"
+
+
+def test_a_remark_before_a_command_is_not_kept_back_until_it_ends():
+    reader = Reader()
+    reader.view.show(ev.AgentMessage(message="I will build it."))
+    reader.view.show(began("a", script="make"))
+    assert "I will build it.\n" in reader.written
+
+
+def test_a_very_long_command_line_is_cut_in_its_middle():
+    [title] = command_title(began("a", script="x" * 1000 + "END"), PLAIN)
+    assert len(title) < 220
+    assert title.endswith("END")
+    assert "…" in title
 
 
 def test_on_a_terminal_a_running_command_stands_in_the_status_line_only():

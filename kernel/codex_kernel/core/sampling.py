@@ -19,6 +19,7 @@ from codex_kernel.model.interface import (
     RawReasoningDelta,
     ReasoningDelta,
     ReasoningPartAdded,
+    Retrying,
     TextDelta,
     WebSearchStarted,
 )
@@ -104,6 +105,8 @@ async def _attempt(prompt: Prompt, client: ModelClient, emit: Emit, partial: Par
                     emit(AgentReasoningSectionBreak())
                 case WebSearchStarted():
                     emit(WebSearchBegin(call_id=event.call_id))
+                case Retrying():
+                    emit(_retry_notice(event))
                 case ItemDone():
                     items.append(event.item)
                 case Completed():
@@ -120,6 +123,13 @@ async def _attempt(prompt: Prompt, client: ModelClient, emit: Emit, partial: Par
     raise RetryableModelError(
         "stream disconnected before completion: the stream ended before the response was complete"
     )
+
+
+def _retry_notice(event: Retrying) -> StreamError:
+    message = (
+        f"stream error: {event.message}; retrying {event.attempt}/{event.max_attempts} in {_shown(event.delay_s)}…"
+    )
+    return StreamError(message=message, attempt=event.attempt, max_attempts=event.max_attempts)
 
 
 def _backoff_s(attempt: int) -> float:

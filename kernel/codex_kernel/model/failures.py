@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from codex_kernel.model.retry import MAX_WAIT_S
 from codex_protocol.errors import ContextWindowExceeded, ModelError, RetryableModelError, UsageLimitReached
 
 MAX_MESSAGE = 1000
@@ -122,7 +123,10 @@ def stream_failure(error: Mapping[str, Any]) -> ModelError:
     names = _names(error)
     if names & _NEVER:
         return ModelError(message)
-    return RetryableModelError(message, retry_after_s=wait_in(message))
+    wait_s = wait_in(message)
+    if wait_s is not None and wait_s > MAX_WAIT_S:
+        return ModelError(message)
+    return RetryableModelError(message, retry_after_s=wait_s)
 
 
 def status_failure(status: int, body: bytes) -> ModelError:

@@ -10,11 +10,12 @@ from codex_kernel.model.failures import (
     one_line,
     parse_error_body,
     status_failure,
+    stream_failure,
     usage_failure,
     usage_text,
     wait_in,
 )
-from codex_protocol.errors import ContextWindowExceeded, ModelError, UsageLimitReached
+from codex_protocol.errors import ContextWindowExceeded, ModelError, RetryableModelError, UsageLimitReached
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,8 @@ def test_a_wait_is_read_out_of_the_words(message: str, seconds: float | None) ->
 
 def test_long_messages_are_cut_with_a_mark() -> None:
     assert one_line("a\n" * 3000).endswith("…")
+
+
+def test_a_failure_that_asks_for_a_very_long_pause_is_not_waited_for() -> None:
+    assert isinstance(stream_failure({"message": "Please try again in 5s."}), RetryableModelError)
+    assert not isinstance(stream_failure({"message": "Please try again in 90m."}), RetryableModelError)

@@ -1,0 +1,116 @@
+"""exec_command and write_stdin with the real sandbox: terminals, sessions, limits of waiting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codex_kernel.model.scripted import calls, says
+from codex_kernel.sandbox.launcher import make_sandbox
+from codex_protocol.events import ExecCommandBegin, ExecCommandEnd, TerminalInteraction
+from codex_protocol.policy import WorkspaceWrite
+from tests.support.threads import make_config, running
+
+
+def real(folder: Path):
+    config = make_config(folder, sandbox_policy=WorkspaceWrite())
+    run = folder / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    return make_sandbox(config, folder / "home", run)
+
+
+def session_of(prompt) -> int:
+    texts = [item.text() for item in prompt.input if hasattr(item, "output")]
+    return int(next(text for text in texts if "session ID" in text).split("session ID ")[1].split()[0])
+
+
+def types(chars: str, **more):
+    return lambda prompt: [calls("write_stdin", {"session_id": session_of(prompt), "chars": chars, **more})]
+
+
+async def test_a_terminal_session_is_one_command_that_is_typed_into(tmp_path: Path):
+    start = calls(
+        "exec_command", {"cmd": "bash --norc --noprofile -i", "tty": True, "yield_time_ms": 400, "login": False}
+    )
+    script = [
+        start,
+        types("echo $((6*7)); test -t 0 && echo tty\n", yield_time_ms=800),
+        types("exit 3\n", yield_time_ms=5000),
+    ]
+    async with running(
+        tmp_path, *script, says("done"), sandbox=real(tmp_path), sandbox_policy=WorkspaceWrite()
+    ) as watched:
+        await watched.turn()
+        answers = [item.text() for item in watched.sent() if hasattr(item, "output")]
+        assert "42" in answers[1]
+        assert "tty" in answers[1]
+        assert "exited with code 3" in answers[2]
+        assert len(watched.all(ExecCommandBegin)) == len(watched.all(ExecCommandEnd)) == 1
+        assert [event.stdin for event in watched.all(TerminalInteraction)] == [
+            "echo $((6*7)); test -t 0 && echo tty\n",
+            "exit 3\n",
+        ]
+
+
+async def test_ctrl_c_interrupts_what_runs_on_a_terminal(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "sleep 60", "tty": True, "yield_time_ms": 300})
+    async with running(
+        tmp_path,
+        start,
+        types("\x03", yield_time_ms=5000),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        assert "exited with code 130" in [item.text() for item in watched.sent() if hasattr(item, "output")][-1]
+
+
+async def test_typing_into_a_session_without_a_terminal_says_what_to_do(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "sleep 5", "yield_time_ms": 250})
+    async with running(
+        tmp_path, start, types("x"), says("done"), sandbox=real(tmp_path), sandbox_policy=WorkspaceWrite()
+    ) as watched:
+        await watched.turn()
+        assert "tty=true" in [item.text() for item in watched.sent() if hasattr(item, "output")][-1]
+
+
+async def test_an_unknown_session_is_told_to_the_model(tmp_path: Path):
+    async with running(tmp_path, calls("write_stdin", {"session_id": 7}), says("done")) as watched:
+        await watched.turn()
+        assert watched.sent()[-1].text() == "unknown session id 7"
+
+
+async def test_a_session_that_ends_between_calls_is_told_of_once(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "sleep 0.4; echo late", "yield_time_ms": 250})
+    async with running(
+        tmp_path,
+        [start],
+        [calls("exec_command", {"cmd": "sleep 0.6"})],
+        types(""),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        last = [item.text() for item in watched.sent() if hasattr(item, "output")][-1]
+        assert "exited with code 0" in last
+        assert last.endswith("late\n")
+        assert len([end for end in watched.all(ExecCommandEnd) if end.call_id == "call_1"]) == 1
+
+
+async def test_a_confined_command_cannot_write_outside_and_is_told_so(tmp_path: Path):
+    outside = tmp_path / "outside.txt"
+    policy = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
+    config = make_config(tmp_path, sandbox_policy=policy)
+    (tmp_path / "run").mkdir(mode=0o700)
+    sandbox = make_sandbox(config, tmp_path / "home", tmp_path / "run")
+    script = [
+        calls("exec_command", {"cmd": f"echo x > {outside}"}),
+        calls("exec_command", {"cmd": "echo x > inside.txt"}),
+    ]
+    async with running(tmp_path, script, says("done"), sandbox=sandbox, sandbox_policy=policy) as watched:
+        await watched.turn()
+        first, second = [item.text() for item in watched.sent() if hasattr(item, "output")]
+        assert "exited with code 0" not in first
+        assert "exited with code 0" in second
+        assert not outside.exists()

@@ -69,7 +69,7 @@ def _destroys_its_operands(words: tuple[Word, ...]) -> bool:
 
 def _redirected(command: FoundCommand, place: Place) -> list[Target]:
     words = [redirect.target for redirect in command.redirects if redirect.operator in _TRUNCATING]
-    return place.each([word for word in words if not word.text.startswith("/dev/")], "overwrite")
+    return place.written(word for word in words if not word.text.startswith("/dev/"))
 
 
 def _rm(command: FoundCommand, place: Place) -> list[Target]:
@@ -86,15 +86,14 @@ def _overwrites(valued: str, long_valued: frozenset[str]) -> Callable[[FoundComm
 
 
 def _tee(command: FoundCommand, place: Place) -> list[Target]:
-    return [] if has_option(command, "a", "--append") else place.each(operands(command), "overwrite")
+    return [] if has_option(command, "a", "--append") else place.written(operands(command))
 
 
 def _dd(command: FoundCommand, place: Place) -> list[Target]:
     outputs = [
         word._replace(text=word.text[3:]) for word in command.words[1:] if word.known and word.text.startswith("of=")
     ]
-    hidden = [word for word in command.words[1:] if not word.known and "of=" in word.text]
-    return place.each([word for word in outputs if not word.text.startswith("/dev/")] + hidden, "overwrite")
+    return place.written(word for word in outputs if not word.text.startswith("/dev/"))
 
 
 def _moved(command: FoundCommand, place: Place) -> list[Target]:
@@ -112,8 +111,8 @@ def _moved(command: FoundCommand, place: Place) -> list[Target]:
     found: list[Target] = []
     for place_to in place.paths(into):
         if place_to.kind != "file":
-            found.append(place_to)
-        elif not place_to.path.is_dir() or has_option(command, "T", "--no-target-directory"):
+            continue
+        if not os.path.isdir(place_to.path) or has_option(command, "T", "--no-target-directory"):
             found.append(place_to._replace(kind="overwrite"))
         else:
             for source in place.each(sources, "file"):

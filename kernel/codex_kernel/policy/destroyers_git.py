@@ -82,7 +82,7 @@ def _reset(command: FoundCommand, place: Place) -> list[Target]:
 
 
 def _clean(command: FoundCommand, place: Place) -> list[Target]:
-    if has_option(command, "n", "--dry-run"):
+    if has_option(command, "nX", "--dry-run"):  # -X removes ignored files only
         return []
     words = operands(command, "e", frozenset({"--exclude"}))
     if words:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ from codex_kernel.sandbox.git_files import git_root
 from codex_protocol.policy import ReadOnly, SandboxPolicy, WorkspaceWrite
 
 _MAX_LISTED = 1_000
+_MAX_SHOWN_CHARS = 300
+_GIT_KINDS = frozenset({"tracked", "untracked"})
 
 
 class _Facts(NamedTuple):
@@ -40,7 +42,7 @@ async def losses(question: CommandQuestion, standing: Standing, worktree: WorkTr
         return CLEAR
     roots = await asyncio.to_thread(_roots, standing.sandbox_policy, standing.workspace)
     facts = await asyncio.to_thread(lambda: [_facts(target, roots) for target in found if target.kind not in _NO_PATH])
-    unresolved = tuple(
+    unresolved = _listed(
         target.text for target in found if target.kind == "unresolved" and _may_be_inside(target.text, roots)
     )
     gone = [target.text for target in found if target.kind == "gone"] if roots.all else []
@@ -59,7 +61,7 @@ _NO_PATH = frozenset({"unresolved", "gone"})
 
 
 def _names_a_file(fact: _Facts) -> bool:
-    return fact.target.kind not in {"tracked", "untracked"}
+    return fact.target.kind not in _GIT_KINDS
 
 
 class _Roots(NamedTuple):
@@ -127,52 +129,60 @@ def _may_be_inside(text: str, roots: _Roots) -> bool:
 
 
 async def _precious(facts: Sequence[_Facts], standing: Standing, worktree: WorkTree | None) -> list[str]:
-    by_repository: dict[Path | None, list[_Facts]] = {}
-    for fact in facts:
-        top = await asyncio.to_thread(_repository_of, fact.path)
-        by_repository.setdefault(top, []).append(fact)
-    found: list[str] = []
-    for top, of_one in by_repository.items():
+    found: set[str] = set()
+    for top, of_one in (await asyncio.to_thread(_by_repository, facts)).items():
         changed = None
         if top is not None and worktree is not None:
             changed = await worktree.changed(top, [fact.path for fact in of_one])
-        found += await asyncio.to_thread(_lost, of_one, top, changed, standing)
-    return sorted(set(found))
+        found |= await asyncio.to_thread(_lost, of_one, top, changed, standing)
+    return sorted(found)
 
 
-def _repository_of(path: Path) -> Path | None:
-    """Top of the working tree a path is in; a directory that is a working tree itself is its own."""
-    return git_root(path if path.is_dir() and not path.is_symlink() else path.parent)
-
-
-def _lost(facts: Sequence[_Facts], top: Path | None, changed: Changed | None, standing: Standing) -> list[str]:
-    lost: list[str] = []
+def _by_repository(facts: Sequence[_Facts]) -> dict[Path | None, list[_Facts]]:
+    by_top: dict[Path | None, list[_Facts]] = {}
     for fact in facts:
-        for path in _candidates(fact, top, changed):
-            if not _own(path, fact, standing) and os.path.lexists(path):
-                lost.append(str(path))
-    return lost
+        # A directory that is a working tree itself is its own.
+        directory = fact.path if os.path.isdir(fact.path) and not os.path.islink(fact.path) else fact.path.parent
+        by_top.setdefault(git_root(directory), []).append(fact)
+    return by_top
 
 
-def _candidates(fact: _Facts, top: Path | None, changed: Changed | None) -> Iterable[Path]:
-    """What git cannot give back at or below the target; without git's word, everything that is there."""
-    kind = fact.target.kind
-    if top is None and kind in {"tracked", "untracked"}:
-        return ()
-    if changed is None:
-        return _walk(fact.path) if kind != "overwrite" else (fact.path,)
-    of_kind = {"tracked": changed.tracked, "untracked": changed.untracked}.get(
-        kind, changed.tracked + changed.untracked
-    )
-    below = [path for path in of_kind if path == fact.path or fact.path in path.parents or path in fact.path.parents]
-    nested = [fact.path / ".git"] if kind == "tree" and git_root(fact.path) == fact.path else []
-    inside_git = [fact.path] if ".git" in fact.path.parts[len(top.parts) if top else 0 :] else []
-    return [*below, *nested, *inside_git]
+def _lost(facts: Sequence[_Facts], top: Path | None, changed: Changed | None, standing: Standing) -> set[str]:
+    candidates = _without_git(facts, top) if changed is None or top is None else _with_git(facts, top, changed)
+    return {str(path) for path, fact in candidates if not _own(path, fact, standing) and os.path.lexists(path)}
+
+
+def _without_git(facts: Sequence[_Facts], top: Path | None) -> Iterator[tuple[Path, _Facts]]:
+    """Everything that is there may be the only copy; git commands lose nothing outside of repositories."""
+    for fact in facts:
+        if top is not None or fact.target.kind not in _GIT_KINDS:
+            yield from ((path, fact) for path in (_walk(fact.path) if fact.target.kind != "overwrite" else [fact.path]))
+
+
+def _with_git(facts: Sequence[_Facts], top: Path, changed: Changed) -> Iterator[tuple[Path, _Facts]]:
+    """What git cannot give back at or below the targets, and repositories themselves."""
+    targets_at: dict[Path, list[_Facts]] = {}
+    for fact in facts:
+        targets_at.setdefault(fact.path, []).append(fact)
+    for kind, paths in (("tracked", changed.tracked), ("untracked", changed.untracked)):
+        for path in paths:
+            for place in (path, *path.parents):
+                yield from (
+                    (path, fact)
+                    for fact in targets_at.get(place, ())
+                    if fact.target.kind not in _GIT_KINDS or fact.target.kind == kind
+                )
+    whole = set(changed.untracked)  # a nested repository is one entry
+    for fact in facts:
+        if whole.intersection(fact.path.parents) or ".git" in fact.path.parts[len(top.parts) :]:
+            yield fact.path, fact
+        if fact.target.kind == "tree" and fact.path == top:
+            yield top / ".git", fact
 
 
 def _walk(path: Path) -> Iterable[Path]:
     """The files at or below `path`, at most `MAX_PATHS`; symlinks are not followed."""
-    if path.is_symlink() or not path.is_dir():
+    if os.path.islink(path) or not os.path.isdir(path):
         return (path,)
     found: list[Path] = []
     for directory, _, files in os.walk(path):
@@ -194,12 +204,18 @@ def _own(path: Path, fact: _Facts, standing: Standing) -> bool:
 
 def _made(facts: Sequence[_Facts], precious: Sequence[str]) -> tuple[str, ...]:
     lost = set(precious)
-    return _listed(
-        str(fact.path)
-        for fact in facts
-        if fact.target.kind == "overwrite" and str(fact.path) not in lost and not fact.path.is_dir()
-    )
+    written = {str(fact.path) for fact in facts if fact.target.kind == "overwrite" and not os.path.isdir(fact.path)}
+    return tuple(sorted(written - lost)[:_MAX_LISTED])
 
 
 def _listed(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(paths))[:_MAX_LISTED])
+    return tuple(_shown(path) for path in sorted(set(paths))[:_MAX_LISTED])
+
+
+def _shown(text: str) -> str:
+    """Fit for a JSON wire: names that are no UTF-8 are escaped, endless source text is cut."""
+    try:
+        shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate no file name has
+        shown = text.encode("utf-8", "backslashreplace").decode()
+    return shown if len(shown) <= _MAX_SHOWN_CHARS or shown.startswith("/") else shown[:_MAX_SHOWN_CHARS] + "…"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SIGNS = (">", "rm", "unlink", "shred", "truncate", "tee", "dd", "mv", "cp", "install", "rsync", "find", "git")
 """Text without which no command is looked into: the programs of `destroyers`, and redirections."""
+_NO_QUOTES = str.maketrans("", "", "\"'\\")
 
 
 class Survey(NamedTuple):
@@ -47,5 +48,5 @@ async def survey(question: CommandQuestion, standing: Standing, worktree: WorkTr
 
 def may_destroy(argv: tuple[str, ...]) -> bool:
     """Whether a command is worth looking into: a quick look at the text alone, without parsing."""
-    text = " ".join(argv)
+    text = " ".join(argv).translate(_NO_QUOTES)
     return any(sign in text for sign in _SIGNS)

@@ -47,19 +47,20 @@ class Place:
 
     def each(self, words: Iterable[Word], kind: Kind) -> list[Target]:
         """The targets of several words."""
-        return [
-            target._replace(kind=kind) if target.kind == "file" else target
-            for word in words
-            for target in self.paths(word)
-        ]
+        found = (target for word in words for target in self.paths(word))
+        return [target._replace(kind=kind) if target.kind == "file" else target for target in found]
+
+    def written(self, words: Iterable[Word]) -> list[Target]:
+        """What is overwritten. A name that cannot be told is left out: `> out_$i.txt` is no sign of destruction."""
+        return [target for target in self.each(words, "overwrite") if target.kind == "overwrite"]
 
     def _paths(self, word: Word) -> Iterator[Target]:
-        if not word.known or "\0" in word.text:
+        if not word.known or not _can_be_a_name(word.text):
             yield Target("unresolved", text=word.text)
         elif word.text == "":
             return
         elif word.pattern is None and os.path.isabs(word.text):
-            yield Target("file", Path(os.path.normpath(word.text)))
+            yield Target("file", Path(word.text))
         elif self.directories is None:
             yield Target("unresolved", text=word.text)
         else:
@@ -67,11 +68,18 @@ class Place:
                 yield from _expanded(word, directory)
 
 
+def _can_be_a_name(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+
+
 def _expanded(word: Word, directory: Path) -> Iterator[Target]:
     if str(directory).startswith(TEMPORARY):
         return
     if word.pattern is None:
-        yield Target("file", Path(os.path.normpath(directory / word.text)))
+        yield Target("file", directory / word.text)
         return
     pattern = word.pattern.replace("[^", "[!")
     matches = list(itertools.islice(glob.iglob(pattern, root_dir=directory), MAX_PATHS + 1))
@@ -79,7 +87,7 @@ def _expanded(word: Word, directory: Path) -> Iterator[Target]:
         yield Target("unresolved", text=word.text)
         return
     for match in matches or [word.text]:
-        yield Target("file", Path(os.path.normpath(directory / match)))
+        yield Target("file", directory / match)
 
 
 def _brace_expanded(word: Word) -> list[Word]:
@@ -104,7 +112,7 @@ def _directories(cwd: Path, changes: tuple[Change, ...]) -> tuple[Path, ...] | N
         stay = (
             []
             if change.certain
-            else [place for place, inner in zip(places, entered, strict=True) if not inner.is_dir()]
+            else [place for place, inner in zip(places, entered, strict=True) if not os.path.isdir(inner)]
         )
         places = list(dict.fromkeys(entered + stay))[:8]
     return tuple(places)

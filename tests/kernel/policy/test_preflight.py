@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 
+import msgspec
 import pytest
 
 from codex_kernel.policy.born import born_at
@@ -58,7 +59,8 @@ async def surveyed(top, script, *, sandbox=NO_TMP, worktree=True, cwd=None, **mo
         workspace=top,
         **more,
     )
-    question = CommandQuestion(argv=("bash", "-lc", script), cwd=cwd or top)
+    argv = ("bash", "-lc", script) if isinstance(script, str) else script
+    question = CommandQuestion(argv=argv, cwd=cwd or top)
     return await survey(question, standing, GitWorkTree() if worktree else None)
 
 
@@ -101,7 +103,7 @@ PRECIOUS = {
     "git checkout -- clean.py": [],
     "git reset --hard": ["changed.py", "src/changed.c", "staged.py"],
     "git clean -fd": ["nested", "notes.txt", "src/draft.c", "ünï code\n.txt"],
-    "git clean -fdX": ["nested", "notes.txt", "src/draft.c", "ünï code\n.txt"],
+    "git clean -fdX": [],
     "git clean -fd src": ["src/draft.c"],
     "git stash clear": ["git stash entries (clear)"],
     "find . -name '*.c' -delete": ["src/changed.c", "src/draft.c"],
@@ -265,3 +267,46 @@ async def test_programs_a_repository_names_do_not_run(repository):
     (repository / ".gitattributes").write_text("* filter=f\n")
     await surveyed(repository, "rm -rf src changed.py")
     assert not (repository / "ran").exists()
+
+
+async def test_dots_behind_a_symlink_are_resolved_as_the_kernel_does(repository):
+    elsewhere = repository.parent / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "notes.txt").write_text("x")
+    (repository / "link").symlink_to(elsewhere / "deep")
+    lost = await surveyed(repository, "rm link/../notes.txt")
+    assert (lost.precious, lost.outside) == ((), (str(elsewhere / "notes.txt"),))
+
+
+async def test_names_that_are_no_text_can_be_sent(repository):
+    (repository / os.fsdecode(b"bad\xff.txt")).write_text("x")
+    lost = await surveyed(repository, "rm bad*")
+    assert lost.precious == (f"{repository}/bad\\xff.txt",)
+    msgspec.json.encode((await surveyed(repository, ("xargs", "rm", "\ud800\udcff"))).unresolved)
+    msgspec.json.encode(lost.touched)
+
+
+async def test_thousands_of_targets_over_thousands_of_changes_take_little_time(repository):
+    for n in range(3_000):
+        (repository / "src" / f"f{n}.txt").write_text("x")
+    started = time.perf_counter()
+    lost = await surveyed(repository, "rm src/*.txt; rm -rf src")
+    assert len(lost.precious) + lost.more == 3_002
+    assert time.perf_counter() - started < 3
+
+
+async def test_names_no_disk_takes_are_no_error(repository):
+    long = "x" * 5_000
+    for script in (
+        f"rm {long}",
+        f"echo > {long}/{long}",
+        f"mv clean.py {long}",
+        f"cd {long}; rm *",
+        f"git checkout {long}",
+    ):
+        lost = await surveyed(repository, script)
+        assert bool(lost.precious) is ("*" in script)
+
+
+async def test_the_directory_itself_may_be_missing(repository):
+    assert (await surveyed(repository, "rm -rf x *", cwd=repository / "missing")).precious == ()

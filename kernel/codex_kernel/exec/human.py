@@ -70,8 +70,9 @@ class HumanView:
 
     def show(self, event: ev.EventMsg) -> None:
         """Draw what `event` says."""
-        if isinstance(event, ev.AgentMessageDelta):
-            self._delta(event.delta)
+        if type(event) is ev.AgentMessageDelta:
+            if self._options.stream_answer:
+                self._delta(event.delta)
             return
         if isinstance(event, ev.ExecCommandOutputDelta | ev.AgentReasoningRawContentDelta):
             return
@@ -204,8 +205,6 @@ class HumanView:
     # What the model says.
 
     def _delta(self, delta: str) -> None:
-        if not self._options.stream_answer:
-            return
         if not self._streamed:
             self._heading_off()
             self._screen.line()

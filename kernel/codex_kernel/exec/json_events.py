@@ -61,12 +61,14 @@ from codex_protocol.events import (
 )
 from codex_render.shell_words import join_words
 
-_DELTAS = (
-    AgentMessageDelta,
-    AgentReasoningDelta,
-    AgentReasoningRawContentDelta,
-    AgentReasoningSectionBreak,
-    ExecCommandOutputDelta,
+_DELTAS = frozenset(
+    {
+        AgentMessageDelta,
+        AgentReasoningDelta,
+        AgentReasoningRawContentDelta,
+        AgentReasoningSectionBreak,
+        ExecCommandOutputDelta,
+    }
 )
 _ACTIONS = {"search": ("query", "queries"), "open_page": ("url",), "find_in_page": ("url", "pattern")}
 
@@ -86,7 +88,7 @@ class JsonEvents:
 
     def lines(self, event: EventMsg) -> list[Line]:
         """What to print for `event`; often nothing."""
-        if isinstance(event, _DELTAS):
+        if type(event) in _DELTAS:
             return []  # the hottest path: thousands of these, and none is shown
         if isinstance(event, AgentReasoning):
             self._reasoning.append(event.text)  # parts of one summary come one after another

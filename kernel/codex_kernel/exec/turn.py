@@ -23,6 +23,7 @@ from codex_protocol.events import (
 from codex_protocol.ops import Interrupt, Op, TextInput, UserInput
 
 _LATE_ID = "stdin"
+_MARKS = frozenset({TaskStarted, Error, ShutdownComplete, UserMessage, TaskComplete, TurnAborted})
 
 
 class DrivenThread(Protocol):
@@ -88,6 +89,8 @@ class Turn:
     def _on_event(self, numbered: NumberedEvent) -> None:
         msg = numbered.event.msg
         self._view.show(msg)
+        if type(msg) not in _MARKS:
+            return  # thousands of deltas pass here
         match msg:
             case TaskStarted():
                 self._began = True

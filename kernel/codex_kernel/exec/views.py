@@ -51,7 +51,7 @@ class JsonView:
         """Print the event's lines."""
         if lines := self._events.lines(event):
             self._stdout.write(encode_lines(lines))
-        if isinstance(event, ApprovalResolved) and event.decision in ("denied", "abort"):
+        elif type(event) is ApprovalResolved and event.decision in ("denied", "abort"):
             say(f"ERROR: not allowed, and nobody can be asked here (call {event.call_id})")
 
     def notice(self, text: str) -> None:

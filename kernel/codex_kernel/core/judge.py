@@ -52,4 +52,5 @@ class ThreadJudge:
             workspace=settings.cwd,
             approved_digests=frozenset(state.approvals.approved_digests),
             made_here=frozenset(state.made_here),
+            started_at=state.started_at,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -126,6 +127,8 @@ class ThreadState(msgspec.Struct, kw_only=True, eq=False):
     meter: ContextMeter = msgspec.field(default_factory=ContextMeter)
     plan: tuple[PlanStep, ...] = ()
     made_here: set[str] = msgspec.field(default_factory=set[str])
+    started_at: float = msgspec.field(default_factory=time.time)
+    """When this process opened the thread: what is born later in a temporary directory is taken for its own."""
     steered: list[Item] = msgspec.field(default_factory=list[Item])
     """On disk already; joins the history when the running calls have been answered."""
 

@@ -182,8 +182,9 @@ def _preflight_question(later: Run | Ask, lost: Survey) -> Ask:
 def _rule_question(verdict: RuleVerdict, later: Run | Ask, lost: Survey, standing: Standing) -> Ask:
     """A question on top of what would follow without the rule; it lists losses as the pre-flight does."""
     why = _sentence("a rule wants it approved", verdict.justification, verdict.prefix)
+    more = f" {later.reason}" if isinstance(later, Ask) and later.reason else ""
     asked = Ask(
-        _capital(why) + ".",
+        f"{_capital(why)}.{more}",
         confined=later.confined,
         would_touch=lost.touched,
         by="rule",

@@ -212,6 +212,14 @@ def test_a_prompting_rule_asks_on_top_of_what_follows(approval, sandbox, rung, e
     assert short(decision) == expected
 
 
+def test_a_question_that_also_gives_consent_says_what_is_accepted():
+    for lost in (Survey(), PRECIOUS):
+        ask = judge(question(), standing(rung=3), rules=Prefixes(prompt=[COMMAND]), lost=lost)
+        assert ask.consent
+        assert "rung 3" in ask.reason
+        assert "because" in ask.reason
+
+
 def test_a_prompting_rule_beats_a_more_specific_allowing_one():
     rules = Prefixes(prompt=[("git",)], allow=[("git", "commit")])
     assert short(judge(question(), standing(), rules=rules)) == "ask confined"

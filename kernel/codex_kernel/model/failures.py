@@ -143,9 +143,15 @@ def status_failure(status: int, body: bytes) -> ModelError:
     return ModelError(f"unexpected status {status_line(status)}: {message}".rstrip(": "), status=status)
 
 
-def usage_failure(status: int, body: bytes) -> UsageLimitReached | None:
-    """The error for a used-up limit, which no waiting of ours lifts; None when the body tells of none."""
-    error = parse_error_body(body)
+def usage_failure(status: int, body: bytes, plan: str | None = None) -> UsageLimitReached | None:
+    """The error for a used-up limit, which no waiting of ours lifts; None when the body tells of none.
+
+    Args:
+        status: HTTP status.
+        body: Of the response.
+        plan: The login's ChatGPT plan, for bodies that name none.
+    """
+    error = {"plan_type": plan, **parse_error_body(body)}
     known = _known_failure(error, cast(str, error["message"]), status)
     return known if isinstance(known, UsageLimitReached) else None
 

@@ -5,7 +5,7 @@ Source: spec/cli.md section 9.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 PROBE_TIMEOUT_S = 5.0
 OLLAMA_IDS = frozenset({"oss", "ollama"})
+
+
+class NoServer(ModelError):
+    """Nothing answers at the server's address."""
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +43,7 @@ async def prepare(
     model: str,
     *,
     on_progress: Callable[[PullProgress], None] | None = None,
+    others: Mapping[str, ModelProvider] | None = None,
     client: httpx.AsyncClient | None = None,
 ) -> None:
     """Make sure that a local server runs and has the model; Ollama is told to fetch a model it lacks.
@@ -48,13 +53,20 @@ async def prepare(
         provider: Whose base URL is asked.
         model: Name as the server knows it.
         on_progress: Called while a model is fetched, several times a second; must not block.
+        others: Local servers to look for when this one does not run, so that the error can name one that does.
         client: For tests; None makes one.
 
     Raises:
         ModelError: No server answers, or the model cannot be had.
     """
     async with _opened(client, provider) as http:
-        models = await list_models(provider_id, provider, client=http)
+        try:
+            models = await list_models(provider_id, provider, client=http)
+        except NoServer as error:
+            running = await find_running(others or {}, client=http)
+            if not running:
+                raise
+            raise ModelError(f"{error} {running[0].name} does run at {host_root(running[0].base_url or '')}.") from None
         if provider_id not in OLLAMA_IDS:
             if models and model not in models:
                 raise ModelError(f"{provider.name} has no model {model!r}; it has {_listed(models)}.")
@@ -63,13 +75,28 @@ async def prepare(
             await pull(provider, model, on_progress=on_progress, client=http)
 
 
+async def find_running(
+    providers: Mapping[str, ModelProvider], *, client: httpx.AsyncClient | None = None
+) -> tuple[ModelProvider, ...]:
+    """Those of some local servers that answer, in their order."""
+    found: list[ModelProvider] = []
+    for provider_id, provider in providers.items():
+        try:
+            await list_models(provider_id, provider, client=client)
+        except ModelError:
+            continue
+        found.append(provider)
+    return tuple(found)
+
+
 async def list_models(
     provider_id: str, provider: ModelProvider, *, client: httpx.AsyncClient | None = None
 ) -> tuple[str, ...]:
     """The names of the models a local server has.
 
     Raises:
-        ModelError: No server answers there.
+        NoServer: Nothing answers there.
+        ModelError: What answers is no such server.
     """
     ollama = provider_id in OLLAMA_IDS
     base = provider.base_url or ""
@@ -165,13 +192,13 @@ async def _get(http: httpx.AsyncClient, url: str, provider: ModelProvider) -> di
     return cast("dict[str, Any]", decoded)
 
 
-def _none_runs(provider: ModelProvider) -> ModelError:
+def _none_runs(provider: ModelProvider) -> NoServer:
     where = host_root(provider.base_url or "")
     start = {"Ollama": "start it with `ollama serve`", "LM Studio": "start its server with `lms server start`"}
     hint = start.get(provider.name, "start the server")
-    return ModelError(
+    return NoServer(
         f"No {provider.name} server answers at {where}: {hint}, or name another address with CODEX_OSS_BASE_URL or "
-        f"base_url."
+        "base_url."
     )
 
 

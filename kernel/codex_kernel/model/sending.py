@@ -123,7 +123,7 @@ class Sender:
             if response.is_success:
                 return await _checked(response, url)
             if response.status_code not in _REDIRECTS:
-                return await _refusal(response)
+                return await _refusal(response, credential.plan if credential is not None else None)
             target = urljoin(url, response.headers.get("location", ""))
             await response.aclose()
             _check_redirect(url, target)
@@ -206,7 +206,7 @@ async def _checked(response: httpx.Response, url: str) -> httpx.Response:
     return response
 
 
-async def _refusal(response: httpx.Response) -> _Refusal:
+async def _refusal(response: httpx.Response, plan: str | None) -> _Refusal:
     from codex_kernel.model.failures import parse_error_body, status_failure, status_line, usage_failure, wait_in
     from codex_kernel.model.retry import is_retryable, retry_after_s
 
@@ -219,7 +219,7 @@ async def _refusal(response: httpx.Response) -> _Refusal:
         return _Refusal(problem, status=status, message=message, final=status_failure(status, body))
     wait_s = retry_after_s(response.headers)
     wait_s = wait_s if wait_s is not None else wait_in(message) if status == 429 else None
-    final = usage_failure(status, body) if status == 429 else None
+    final = usage_failure(status, body, plan) if status == 429 else None
     return _Refusal(problem, status=status, message=message, final=final, wait_s=wait_s)
 
 

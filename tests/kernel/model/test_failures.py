@@ -99,6 +99,12 @@ def test_a_limit_that_names_the_time_of_its_end_is_counted_down() -> None:
     assert failure.resets_in_s in (3600, 3601)
 
 
+def test_the_plan_of_the_login_stands_in_where_the_body_names_none() -> None:
+    failure = usage_failure(429, b'{"error":{"type":"usage_limit_reached"}}', "plus")
+    assert failure is not None
+    assert "Upgrade to Pro" in str(failure)
+
+
 def test_a_rate_limit_is_no_usage_limit() -> None:
     assert usage_failure(429, b'{"error":{"code":"rate_limit_exceeded","message":"slow"}}') is None
     assert usage_failure(429, b"") is None

@@ -133,3 +133,14 @@ async def test_something_else_at_the_port_is_told_from_a_model_server() -> None:
 async def test_a_dead_port_is_found_out_without_a_client_of_the_callers() -> None:
     with pytest.raises(ModelError, match="No Ollama server answers"):
         await prepare("oss", ModelProvider(name="Ollama", base_url="http://127.0.0.1:1/v1"), "m")
+
+
+async def test_the_error_names_another_local_server_that_does_run() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        return Server(models=["m"])(request) if request.url.port == 1234 else nobody(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+        with pytest.raises(ModelError, match=r"No Ollama .*LM Studio does run at http://localhost:1234\."):
+            await prepare("oss", OLLAMA, "m", others={"lmstudio": STUDIO}, client=http)
+        with pytest.raises(ModelError, match=r"base_url\.$"):
+            await prepare("oss", OLLAMA, "m", others={"ollama": OLLAMA}, client=http)

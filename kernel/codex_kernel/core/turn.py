@@ -9,12 +9,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from codex_kernel.core.approvals import TurnApprover
 from codex_kernel.core.calls import run_calls
 from codex_kernel.core.compaction import compact
-from codex_kernel.core.history import call_id_of
 from codex_kernel.core.instructions import aborted_message, base_instructions
-from codex_kernel.core.judge import ThreadJudge
 from codex_kernel.core.sampling import Partial, Sampled, sample
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import Emit, ThreadState
@@ -44,7 +41,7 @@ from codex_protocol.items import (
 )
 
 if TYPE_CHECKING:
-    from codex_kernel.patch.turn_diff import TurnDiff
+    from codex_kernel.core.call_context import CallContexts
 
 
 class Turn:
@@ -75,11 +72,8 @@ class Turn:
         self._offer = settings.offer(confinable=True)
         self._tools = state.registry.offered(self._offer)
         self._info = settings.info()
-        facts = state.sandbox.facts(settings.sandbox_policy)
-        self._approver = TurnApprover(state.approvals, emit, facts, abort)
-        self._judge = ThreadJudge(state, settings, facts)
-        self._diff = _turn_diff(settings)
-        self._environment = _command_environment(settings, state.base_environment)
+        self._abort = abort
+        self._contexts: CallContexts | None = None
         self._partial = Partial()
         self._futile = False
         """Compaction did not make the history shorter: not worth another request in this turn."""
@@ -199,22 +193,11 @@ class Turn:
         self._emit(count)
 
     def _context(self, call: ToolCallItem) -> ToolContext:
-        settings = self._settings
-        return ToolContext(
-            call_id=call_id_of(call),
-            config=settings.config,
-            cwd=settings.cwd,
-            approval_policy=settings.approval_policy,
-            sandbox_policy=settings.sandbox_policy,
-            emit=self._emit,
-            sandbox=self._state.sandbox,
-            judge=self._judge,
-            approver=self._approver,
-            sessions=self._state.sessions,
-            turn_diff=self._diff,
-            environment=self._environment,
-            made_here=self._state.made_here,
-        )
+        if self._contexts is None:
+            from codex_kernel.core.call_context import CallContexts
+
+            self._contexts = CallContexts(self._state, self._settings, self._emit, self._abort)
+        return self._contexts.of(call)
 
     def _leave_interrupted(self) -> None:
         """Keep what was said so far, and tell the model that it was stopped."""
@@ -225,16 +208,3 @@ class Turn:
             self._emit(AgentMessage(message=text))
         history.append(*self._state.take_steered())
         history.record(aborted_message())
-
-
-def _turn_diff(settings: TurnSettings) -> TurnDiff:
-    from codex_kernel.patch.turn_diff import TurnDiff
-    from codex_kernel.sandbox.git_files import git_root
-
-    return TurnDiff(git_root(settings.cwd) or settings.cwd)
-
-
-def _command_environment(settings: TurnSettings, base: dict[str, str]) -> dict[str, str]:
-    from codex_kernel.sandbox.environment import command_environment
-
-    return command_environment(settings.config.shell_environment_policy, base)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import os
 import re
+import time
 from collections.abc import Iterator
 
 from codex_kernel.sandbox.host import Host, Kind
 
 _MAX_DIRECTORIES = 20_000
+_CLOCK_GRAIN_NS = 50_000_000
+_NEVER = -1
 
 
 class DeniedPaths:
@@ -41,13 +44,19 @@ class DeniedPaths:
                 found[self._host.real(path)] = None
         return tuple(found)
 
+    def _look_at(self, directory: str) -> None:
+        """Remember when it last changed; a change just now may have a successor with the same time stamp."""
+        then = self._host.modified(directory)
+        fresh = then is not None and time.time_ns() - then < _CLOCK_GRAIN_NS
+        self._seen[directory] = _NEVER if fresh else then
+
     def _matches(self, pattern: str) -> Iterator[str]:
         """Walk only below the part of the pattern that has no wildcard."""
         parts = pattern.split("/")
         fixed = next((index for index, part in enumerate(parts) if _wild(part)), len(parts))
         if fixed == len(parts):
             parent = os.path.dirname(pattern)
-            self._seen[parent] = self._host.modified(parent)
+            self._look_at(parent)
             if self._host.kind(pattern) is not None:
                 yield pattern
             return
@@ -58,7 +67,7 @@ class DeniedPaths:
             if not queue:
                 return
             directory = queue.pop()
-            self._seen[directory] = self._host.modified(directory)
+            self._look_at(directory)
             for name, kind in self._host.entries(directory):
                 path = os.path.join(directory, name)
                 if expression.fullmatch(path):

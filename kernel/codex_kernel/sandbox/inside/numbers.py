@@ -35,6 +35,7 @@ SHARED = {
 }
 
 X86_64 = {
+    "rt_sigaction": 13,
     "ioctl": 16,
     "shmget": 29,
     "shmat": 30,
@@ -139,6 +140,7 @@ AARCH64 = {
     "clock_settime": 112,
     "ptrace": 117,
     "sched_setparam": 118,
+    "rt_sigaction": 134,
     "sched_setscheduler": 119,
     "sched_setaffinity": 122,
     "setpriority": 140,

@@ -103,11 +103,13 @@ def set_attributes(fd: int, *, add: int = 0, clear: int = 0, recursive: bool = T
 
 
 def reset_signals() -> None:
-    """Default actions for what Python changes (SIGPIPE, SIGXFSZ, SIGINT), and nothing blocked."""
-    handler = _libc.signal
-    handler.argtypes = [ctypes.c_int, ctypes.c_void_p]
-    for number in (2, 13, 25):
-        handler(number, None)
+    """Default actions for what Python changes, and nothing blocked.
+
+    SIGINT, SIGPIPE and SIGXFSZ are Python's; 32 and 33 are left ignored by the C library's posix_spawn.
+    """
+    default = struct.pack("QQQQ", 0, 0, 0, 0)
+    for number in (2, 13, 25, 32, 33):
+        call("rt_sigaction", number, default, None, 8)
     empty = ctypes.create_string_buffer(128)
     _libc.sigprocmask(2, empty, None)
 

@@ -47,6 +47,17 @@ _APPROVAL = Option(
 )
 _TRUST = Option("--trust", help="Remember this project as trusted: its config, hooks and rules then count")
 _STRICT = Option("--strict-config", help="Refuse config keys that are not known, instead of a warning")
+_LOCAL = Option(
+    "--local-provider",
+    metavar="NAME",
+    choices=("ollama", "lmstudio"),
+    help="With --oss: which program serves the model",
+)
+_ENABLE = Option("--enable", metavar="FEATURE", repeat=True, help="Switch a feature on for this run")
+_DISABLE = Option("--disable", metavar="FEATURE", repeat=True, help="Switch a feature off for this run")
+_IGNORE_CONFIG = Option("--ignore-user-config", help="Read neither config.toml nor profiles; trust still counts")
+_IGNORE_RULES = Option("--ignore-rules", help="Read no command rules")
+_BYPASS_HOOKS = Option("--dangerously-bypass-hook-trust", help="Run hooks that nobody has looked at")
 _DEMO = Option("--demo", help="Use the built-in demo model: works offline, without a key")
 
 _EXEC_OPTIONS = (
@@ -75,7 +86,13 @@ _EXEC_OPTIONS = (
     _BYPASS,
     _TRUST,
     _STRICT,
+    _IGNORE_CONFIG,
+    _IGNORE_RULES,
+    _ENABLE,
+    _DISABLE,
+    _BYPASS_HOOKS,
     _OSS,
+    _LOCAL,
     _SEARCH,
     _DEMO,
     # Taken because scripts and the official SDKs send them; `exec` never asks, and keeps no source of a thread.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
@@ -54,6 +54,12 @@ def request_of(parsed: Parsed) -> ExecRequest:
         trust=parsed.flag("trust"),
         strict=parsed.flag("strict_config"),
         oss=parsed.flag("oss"),
+        local_provider=cast("Literal['ollama', 'lmstudio'] | None", parsed.one("local_provider")),
+        ignore_user_config=parsed.flag("ignore_user_config"),
+        ignore_rules=parsed.flag("ignore_rules"),
+        bypass_hook_trust=parsed.flag("dangerously_bypass_hook_trust"),
+        enable=parsed.many("enable"),
+        disable=parsed.many("disable"),
         search=parsed.flag("search"),
         demo=parsed.flag("demo"),
     )

@@ -50,6 +50,16 @@ def output_text(text: str) -> str:
     return visible(text)
 
 
+def safe_json(text: str) -> str:
+    """JSON for a screen: hidden characters, in its strings all of them, become JSON's own escapes."""
+    return _hidden.sub(_json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+
+
 def _last_overwrite(line: str) -> str:
     if "\r" not in line:
         return line

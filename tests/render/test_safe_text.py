@@ -1,10 +1,11 @@
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_render.safe_text import one_line, output_text, visible
+from codex_render.safe_text import one_line, output_text, safe_json, visible
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,10 @@ def test_one_line_is_one_line(text: str):
 )
 def test_output_loses_colours_and_keeps_the_last_state_of_a_line(text: str, shown: str):
     assert output_text(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_for_a_screen_has_the_same_value_and_nothing_hidden(text: str):
+    shown = safe_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(shown) == text
+    assert visible(shown) == shown.replace("\u200d", "<U+200D>")

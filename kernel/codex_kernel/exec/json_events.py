@@ -59,6 +59,7 @@ from codex_protocol.events import (
     WebSearchBegin,
     WebSearchEnd,
 )
+from codex_protocol.policy import DangerFullAccess
 from codex_render.shell_words import join_words
 
 _DELTAS = frozenset(
@@ -70,6 +71,7 @@ _DELTAS = frozenset(
         ExecCommandOutputDelta,
     }
 )
+_WEAK_RUNG = 3
 _ACTIONS = {"search": ("query", "queries"), "open_page": ("url",), "find_in_page": ("url", "pattern")}
 
 
@@ -100,7 +102,7 @@ class JsonEvents:
     def _line(self, event: EventMsg) -> list[Line]:
         match event:
             case SessionConfigured():
-                return [ThreadStarted(event.session_id)]
+                return [ThreadStarted(event.session_id), *self._weak_sandbox(event)]
             case TaskStarted():
                 return [TurnStarted()]
             case AgentMessage():
@@ -139,6 +141,14 @@ class JsonEvents:
                 return self._turn_ended(event.error)
             case _:
                 return []  # `turn_aborted` too: the exit code tells of an interrupt, the stream just ends
+
+    def _weak_sandbox(self, session: SessionConfigured) -> list[Line]:
+        """A notice when layers of the sandbox are missing: it never degrades silently."""
+        facts = session.sandbox
+        confined = not isinstance(session.sandbox_policy, DangerFullAccess)
+        if facts is None or facts.notice is None or facts.rung < _WEAK_RUNG or not confined:
+            return []
+        return [ItemCompleted(ErrorItem(id=self._number(), message=facts.notice))]
 
     def _number(self) -> str:
         number = self._next_number

@@ -56,5 +56,11 @@ class ExecRequest(msgspec.Struct, frozen=True, kw_only=True):
     trust: bool = False
     strict: bool = False
     oss: bool = False
+    local_provider: Literal["ollama", "lmstudio"] | None = None
+    ignore_user_config: bool = False
+    ignore_rules: bool = False
+    bypass_hook_trust: bool = False
+    enable: tuple[str, ...] = ()
+    disable: tuple[str, ...] = ()
     search: bool = False
     demo: bool = False

@@ -10,7 +10,7 @@ import select
 import stat
 from collections.abc import Callable
 
-from codex_protocol.errors import CodexError, UsageError
+from codex_protocol.errors import CodexError
 
 MAX_BYTES = 16 * 1024 * 1024
 _SILENCE_S = 1.0
@@ -54,11 +54,11 @@ def take_prompt(argument: str | None, say: Say, *, read_beside: bool = True, des
     if argument is not None and argument != "-":
         prompt = _repaired(argument)
         if not prompt.strip():
-            raise UsageError("the prompt is empty; give one as an argument or on standard input")
+            raise CodexError("the prompt is empty; give one as an argument or on standard input")
         return _beside(prompt, say, descriptor) if read_beside else PromptInput(prompt)
     if argument is None:
         if _is_terminal(descriptor):
-            raise UsageError("no prompt: give one as an argument, or pipe it in ('codex exec --help' shows how)")
+            raise CodexError("no prompt: give one as an argument, or pipe it in ('codex exec --help' shows how)")
         say("Reading prompt from stdin...")
     text = _decoded(_read_all(descriptor, say))
     if not text.strip():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from codex_kernel.exec.json_events import JsonEvents
 from codex_kernel.exec.json_lines import encode_lines
 from codex_kernel.exec.request import ExecRequest
 from codex_protocol.events import ApprovalResolved, EventMsg, TaskComplete
 from codex_protocol.version import VERSION
-from codex_render.safe_text import visible
+from codex_render.safe_text import safe_json, visible
 from codex_render.terminal import Paint, colour_wanted, is_terminal, same_place, width_of
 from codex_render.writer import QueuedWriter
+
+if TYPE_CHECKING:
+    from codex_kernel.exec.human import HumanView
 
 _FRAME_S = 1 / 30
 _TICK_S = 0.5
@@ -46,11 +50,13 @@ class JsonView:
     def __init__(self) -> None:
         self._events = JsonEvents()
         self._stdout = QueuedWriter(1)
+        self._watched = is_terminal(sys.stdout)
 
     def show(self, event: EventMsg) -> None:
         """Print the event's lines."""
         if lines := self._events.lines(event):
-            self._stdout.write(encode_lines(lines))
+            data = encode_lines(lines)
+            self._stdout.write(safe_json(data.decode()).encode() if self._watched else data)
         elif type(event) is ApprovalResolved and event.decision in ("denied", "abort"):
             say(f"ERROR: not allowed, and nobody can be asked here (call {event.call_id})")
 
@@ -86,6 +92,8 @@ class HumanText:
             hide_reasoning=hide_reasoning,
         )
         self._view = HumanView(screen, paint, options)
+        if live:
+            _log_through(self._view)
         self._clock: asyncio.TimerHandle | None = None
         self._frame: asyncio.TimerHandle | None = None
         self._answer: str | None = None
@@ -135,6 +143,32 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return
+
+
+class _LogLines(logging.Handler):
+    """Log lines between the others, not into the status line."""
+
+    def __init__(self, view: HumanView) -> None:
+        super().__init__()
+        self._view = view
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Draw the line; one from another thread goes out as it always did."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            say(self.format(record))
+        else:
+            self._view.notice(self.format(record))
+
+
+def _log_through(view: HumanView) -> None:
+    root = logging.getLogger()
+    for at, handler in enumerate(root.handlers):
+        if type(handler) is logging.StreamHandler:
+            lines = _LogLines(view)
+            lines.setFormatter(handler.formatter)
+            root.handlers[at] = lines
 
 
 def _finish(writer: QueuedWriter) -> None:

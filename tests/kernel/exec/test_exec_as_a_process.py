@@ -268,3 +268,19 @@ def test_a_dumb_terminal_gets_no_codes(codex: OurCommand):
         os.close(ours)
     assert b"\x1b" not in shown
     assert shown.count(b"the answer") == 1
+
+
+def test_log_lines_stand_on_lines_of_their_own(codex: OurCommand, server: ModelServer):
+    server.script = [says("the whole answer", delta_chars=3)]
+    ours, theirs = pty.openpty()
+    env = {"TERM": "xterm", "CODEX_LOG": "debug"}
+    process = codex.start("exec", "x", env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        shown = read_until(ours, b"nothing ever says this").decode()
+        assert process.wait(timeout=WAIT_S) == 0
+    finally:
+        os.close(ours)
+    logged = [line for line in shown.splitlines() if " DEBUG " in line]
+    assert logged
+    assert not any("Ctrl-C stops\x1b[0m" in line.rpartition("\x1b[K")[2] for line in logged)

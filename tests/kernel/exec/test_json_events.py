@@ -5,7 +5,7 @@ import pytest
 from codex_kernel.exec.json_events import JsonEvents
 from codex_kernel.exec.json_lines import encode_lines
 from codex_protocol import events as ev
-from codex_protocol.policy import ApprovalPolicy, ReviewDecision
+from codex_protocol.policy import ApprovalPolicy, DangerFullAccess, ReadOnly, ReviewDecision, SandboxPolicy
 from tests.support.event_samples import every_event
 
 NO_TIME = ev.Duration(0, 0)
@@ -251,3 +251,13 @@ def test_every_event_of_the_vocabulary_is_taken():
     samples = every_event()
     assert {type(event) for event in samples} == set(ev.EventMsg.__args__)
     printed(*samples)
+
+
+@pytest.mark.parametrize(
+    ("rung", "policy", "told"),
+    [(3, ReadOnly(), True), (2, ReadOnly(), False), (5, ReadOnly(), True), (5, DangerFullAccess(), False)],
+)
+def test_missing_layers_of_the_sandbox_are_told_before_the_turn(rung: int, policy: SandboxPolicy, told: bool):
+    facts = ev.SandboxFacts(rung=rung, summary="read-only", notice="No user namespaces.")
+    lines = objects(ev.SessionConfigured(session_id="T", model="m", sandbox_policy=policy, sandbox=facts))
+    assert [line["item"]["message"] for line in lines[1:]] == (["No user namespaces."] if told else [])

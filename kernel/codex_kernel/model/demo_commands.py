@@ -10,6 +10,38 @@ TOUR = "CODEX_TOUR.md"
 GIT = "git -c core.fsmonitor=false"
 """A repository's settings could name a program to run."""
 SKIPPED = (".git", "node_modules", ".venv", "__pycache__")
+LANGUAGES = {
+    "Python": ("py", "pyi"),
+    "C": ("c", "h"),
+    "C++": ("cc", "cpp", "cxx", "hh", "hpp"),
+    "JavaScript": ("js", "mjs", "cjs", "jsx"),
+    "TypeScript": ("ts", "tsx"),
+    "HTML": ("html", "htm"),
+    "CSS": ("css", "scss", "sass", "less"),
+    "Rust": ("rs",),
+    "Go": ("go",),
+    "Java": ("java",),
+    "Kotlin": ("kt", "kts"),
+    "C#": ("cs",),
+    "Ruby": ("rb",),
+    "PHP": ("php",),
+    "Perl": ("pl", "pm"),
+    "Shell": ("sh", "bash"),
+    "Lua": ("lua",),
+    "Swift": ("swift",),
+    "Scala": ("scala",),
+    "Haskell": ("hs",),
+    "OCaml": ("ml", "mli"),
+    "Elixir": ("ex", "exs"),
+    "Julia": ("jl",),
+    "R": ("r",),
+    "Fortran": ("f", "f90"),
+    "Assembly": ("s", "asm"),
+    "SQL": ("sql",),
+    "Vue": ("vue",),
+    "Svelte": ("svelte",),
+}
+"""File name extensions by language, lower case."""
 TEST_PATTERN = r"(^|/)(tests?|spec|__tests__)/|(^|/)test_[^/]*$|[._-](test|spec)s?[.][^./]+$"
 NOTABLE_PATTERN = (
     r"(^|/)(readme[^/]*|licen[cs]e[^/]*|copying[^/]*|pyproject[.]toml|setup[.]py|setup[.]cfg|requirements[.]txt|"
@@ -23,6 +55,9 @@ _KINDS = (
     'awk -F/ \'{ n = split($NF, p, "[.]"); e = ""; if (n > 2 || (n == 2 && p[1] != "")) e = tolower(p[n]); '
     'if (e == "") e = "(none)"; c[e]++; t++ } END { print t + 0, "/"; for (e in c) print c[e], e }\''
 )
+_KNOWN = " ".join(extension for extensions in LANGUAGES.values() for extension in extensions)
+_KNOWN_OR_FREQUENT = f"sort -rn | awk -v known=' {_KNOWN} ' 'index(known, \" \" $2 \" \") || n++ < 30'"
+"""A tree may have thousands of endings; those of languages are never cut off."""
 _FOLDERS = 'awk -F/ \'{ c[NF > 1 ? $1 "/" : "./"]++ } END { for (d in c) print c[d], d }\''
 _BY_DEPTH = (
     "awk 'length($0) < 140 { n = gsub(\"/\", \"/\"); if (n < 5) print n, $0 }' | sort -s -n -k1,1 | cut -d' ' -f2-"
@@ -44,7 +79,7 @@ def survey(*, tracked: bool) -> dict[str, str]:
     history = {"commits": f"{GIT} rev-list --count HEAD", "branch": f"{GIT} symbolic-ref --short -q HEAD"}
     return {
         **(history if tracked else {}),
-        "kinds": f"{names} | {_KINDS} | sort -rn | head -n 60",
+        "kinds": f"{names} | {_KINDS} | {_KNOWN_OR_FREQUENT}",
         "folders": f"{names} | {_FOLDERS} | sort -rn | head -n 40",
         "tests": f"{names} | grep -cE '{TEST_PATTERN}'",
         "notable": f"{names} | grep -iE '{NOTABLE_PATTERN}' | {_BY_DEPTH} | head -n 100 | {there} | head -n 50",

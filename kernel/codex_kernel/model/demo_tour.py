@@ -7,42 +7,11 @@ from typing import Any, cast
 
 import msgspec
 
-from codex_kernel.model.demo_commands import TEST_PATTERN, files_in_words, is_safe_name
+from codex_kernel.model.demo_commands import LANGUAGES, TEST_PATTERN, files_in_words, is_safe_name
 from codex_kernel.model.demo_history import Result
 
 HEADING = "# Tour of "
 SIGNATURE = "Written by the built-in demo model of Codex: a fixed program that runs a few commands, no language model."
-LANGUAGES = {
-    "Python": ("py", "pyi"),
-    "C": ("c", "h"),
-    "C++": ("cc", "cpp", "cxx", "hh", "hpp"),
-    "JavaScript": ("js", "mjs", "cjs", "jsx"),
-    "TypeScript": ("ts", "tsx"),
-    "HTML": ("html", "htm"),
-    "CSS": ("css", "scss", "sass", "less"),
-    "Rust": ("rs",),
-    "Go": ("go",),
-    "Java": ("java",),
-    "Kotlin": ("kt", "kts"),
-    "C#": ("cs",),
-    "Ruby": ("rb",),
-    "PHP": ("php",),
-    "Perl": ("pl", "pm"),
-    "Shell": ("sh", "bash"),
-    "Lua": ("lua",),
-    "Swift": ("swift",),
-    "Scala": ("scala",),
-    "Haskell": ("hs",),
-    "OCaml": ("ml", "mli"),
-    "Elixir": ("ex", "exs"),
-    "Julia": ("jl",),
-    "R": ("r",),
-    "Fortran": ("f", "f90"),
-    "Assembly": ("s", "asm"),
-    "SQL": ("sql",),
-    "Vue": ("vue",),
-    "Svelte": ("svelte",),
-}
 _BUILD = re.compile(
     r"(pyproject\.toml|setup\.(py|cfg)|requirements\.txt|package\.json|tsconfig\.json|(vite|webpack)\.config\..+|"
     r"(gnu)?makefile|cmakelists\.txt|configure(\.ac)?|meson\.build|cargo\.toml|go\.mod|pom\.xml|build\.gradle|gemfile|"
@@ -85,9 +54,8 @@ class Facts(msgspec.Struct, kw_only=True):
         return [path for path in self.notable if pattern.fullmatch(path.rpartition("/")[2])]
 
     def first(self, *starts: str) -> str | None:
-        """The notable file nearest to the top whose name starts so, case ignored."""
-        fitting = (path for path in self.notable if path.rpartition("/")[2].lower().startswith(starts))
-        return next(fitting, None)
+        """The first notable file of the directory itself whose name starts so, case ignored."""
+        return next((path for path in self.notable if "/" not in path and path.lower().startswith(starts)), None)
 
     def languages(self) -> list[tuple[str, int, str]]:
         """Language, number of files and main extension, most files first."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from codex_kernel.model.demo import WHO
-from codex_kernel.model.demo_commands import SKIPPED, TEST_PATTERN, TOUR, first_look, survey
+from codex_kernel.model.demo_commands import LANGUAGES, SKIPPED, TEST_PATTERN, TOUR, first_look, survey
 from codex_kernel.model.demo_history import parse_output
 from codex_kernel.model.demo_patch import is_ours
-from codex_kernel.model.demo_tour import LANGUAGES, SIGNATURE
+from codex_kernel.model.demo_tour import SIGNATURE
 from codex_kernel.model.interface import Prompt, ToolSpec
 from codex_protocol.items import user_message
 from tests.support.demo_loop import LOCAL, MODERN, OLDER, DemoRun, function, run_demo
@@ -309,9 +309,11 @@ async def test_odd_names_break_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_huge_tree_is_told_in_few_lines(tmp_path: Path) -> None:
+    (tmp_path / "package0").mkdir()
+    (tmp_path / "package0" / "rare.pm").touch()
     for folder in range(30):
         sub = tmp_path / f"package{folder}"
-        sub.mkdir()
+        sub.mkdir(exist_ok=True)
         for number in range(40):
             (sub / f"module{number}.py").touch()
             (sub / f"e.x{folder}{number}").touch()
@@ -327,7 +329,8 @@ async def test_a_huge_tree_is_told_in_few_lines(tmp_path: Path) -> None:
     await run_demo(tmp_path, execute=execute)
     assert max(shown) < 10_000
     text = (tmp_path / TOUR).read_text()
-    assert f"- {30 * 82} files" in text
+    assert f"- {30 * 82 + 1} files" in text
+    assert "- Perl: 1 file (.pm)" in text
     assert len(text.splitlines()) < 90
 
 

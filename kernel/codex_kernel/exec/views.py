@@ -82,6 +82,7 @@ class HumanText:
         paint = Paint(colour)
         self._stderr = QueuedWriter(2)
         self._stdout = QueuedWriter(1)
+        self._together = together
         self._answer_on_stdout = not (live and together)
         screen = Screen(self._stderr.write, live=live, width=lambda: width_of(2), paint_status=paint.dim)
         options = HumanOptions(
@@ -119,12 +120,18 @@ class HumanText:
             if timer is not None:
                 timer.cancel()
         self._view.finish()
-        self._stderr.close()
+        if self._together:
+            self._stderr.close()  # what stands above the answer comes first
         if self._answer is not None and self._answer_on_stdout:
             # A program gets the answer as it is; a terminal must not obey what a model wrote.
             answer = visible(self._answer) if is_terminal(sys.stdout) else self._answer
             self._stdout.write(answer.encode("utf-8", "replace") + b"\n")
-        _finish(self._stdout)
+        try:
+            _finish(self._stdout)
+        finally:
+            if not self._together:
+                _end_of_file(1)  # who reads stdout to its end before stderr must not wait for us, and we for him
+                self._stderr.close()
 
     def _draw_frame(self) -> None:
         self._frame = None
@@ -169,6 +176,13 @@ def _log_through(view: HumanView) -> None:
             lines = _LogLines(view)
             lines.setFormatter(handler.formatter)
             root.handlers[at] = lines
+
+
+def _end_of_file(descriptor: int) -> None:
+    """Let the reader see the end; the number stays taken, so that no file opened later gets it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _finish(writer: QueuedWriter) -> None:

@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,37 @@ def alive(pid: int) -> bool:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+# Input that comes late
+
+
+def test_what_is_piped_in_after_the_start_joins_the_running_turn(codex: OurCommand, server: ModelServer):
+    held = says("first", hold_after_events=1)
+    server.script = [held, says("with it")]
+    process = codex.start("exec", "explain")
+    assert process.stdin is not None
+    assert held.held.wait(WAIT_S)
+    process.stdin.write("late line\n")
+    process.stdin.close()
+    rollout = _eventually(lambda: [path for path in codex.rollouts() if "late line" in path.read_text()])
+    assert rollout
+    held.release.set()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read() == "with it\n"
+    process.stderr.read()
+    assert process.wait(timeout=WAIT_S) == 0
+    process.stdout.close()
+    process.stderr.close()
+    assert server.requests[-1].input[-1]["content"][0]["text"] == "<stdin>\nlate line\n</stdin>"
+
+
+def _eventually(look: Callable[[], list[Path]]) -> list[Path]:
+    end = time.monotonic() + WAIT_S
+    while not (found := look()) and time.monotonic() < end:
+        select.select([], [], [], 0.02)
+    return found
 
 
 # Signals
@@ -172,6 +203,17 @@ def test_a_reader_that_stalls_does_not_stop_the_work_and_loses_nothing(codex: Ou
     lines = [json.loads(line) for line in out.splitlines()]
     assert (process.returncode, lines[-1]["type"]) == (0, "turn.completed")
     assert sum(line["type"] == "item.completed" for line in lines) == 10
+
+
+def test_who_reads_stdout_to_its_end_before_stderr_gets_both(codex: OurCommand, server: ModelServer):
+    server.script = [*(calls("exec_command", {"cmd": f"seq -f '%0390g' {n} 9999"}) for n in range(30)), says("done")]
+    process = codex.start("exec", "-s", "danger-full-access", "x", stdin=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read() == "done\n"
+    assert len(process.stderr.read()) > 100_000  # more than a pipe holds
+    assert process.wait(timeout=WAIT_S) == 0
+    process.communicate()
 
 
 def test_a_full_disk_is_one_sentence(codex: OurCommand):

@@ -130,7 +130,8 @@ class HumanText:
             _finish(self._stdout)
         finally:
             if not self._together:
-                _end_of_file(1)  # who reads stdout to its end before stderr must not wait for us, and we for him
+                if self._stderr.backlog:
+                    _end_of_file(1)  # who reads stdout to its end before stderr must not wait for us, and we for him
                 self._stderr.close()
 
     def _draw_frame(self) -> None:

@@ -107,11 +107,15 @@ class TurnApprover:
         facts: SandboxFacts,
         abort: Callable[[], None],
     ) -> None:
-        self.can_ask = approvals.can_ask
         self._approvals = approvals
         self._emit = emit
         self._facts = facts
         self._abort = abort
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether anybody can answer, as of now."""
+        return self._approvals.can_ask
 
     async def command(self, *, call_id: str, argv: tuple[str, ...], cwd: Path, ask: Ask, digest: str) -> ReviewDecision:
         """The answer for a command; an approval for the thread covers the same command again."""

@@ -26,16 +26,19 @@ from codex_protocol.events import (
     ListCustomPromptsResponse,
     McpListToolsResponse,
     NumberedEvent,
+    PlanStep,
+    SessionConfigured,
     ShutdownComplete,
     TaskComplete,
     TaskStarted,
     ThreadNameUpdated,
+    TokenUsage,
     TurnAborted,
     TurnContextChanged,
     UserMessage,
     Warning,
 )
-from codex_protocol.items import Message, encode_item
+from codex_protocol.items import Item, Message, encode_item
 from codex_protocol.ops import (
     AddToHistory,
     Compact,
@@ -59,6 +62,7 @@ from codex_protocol.ops import (
 from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
+    from codex_kernel.core.approvals import ApprovalRequest
     from codex_kernel.core.settings import TurnSettings
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
@@ -153,6 +157,75 @@ class Thread:
     def busy(self) -> bool:
         """Whether a turn runs."""
         return self._turn is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it takes no ops any more."""
+        return self._closed.is_set()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether anybody can answer approvals; front ends set it as people come and go."""
+        return self._state.approvals.can_ask
+
+    @can_ask.setter
+    def can_ask(self, value: bool) -> None:
+        self._state.approvals.can_ask = value
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """`(boot, n)` of the newest event."""
+        return self._events.boot, self._events.last
+
+    @property
+    def configured(self) -> SessionConfigured:
+        """Its first event."""
+        return self._opened.configured
+
+    @property
+    def context(self) -> TurnContextChanged:
+        """The settings of the next turn."""
+        settings = self._state.settings
+        return TurnContextChanged(
+            cwd=str(settings.cwd),
+            approval_policy=settings.approval_policy,
+            sandbox_policy=settings.sandbox_policy,
+            model=settings.model,
+            effort=settings.effort,
+        )
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What starts its commands."""
+        return self._state.sandbox
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens of the whole thread."""
+        return self._state.usage
+
+    @property
+    def plan(self) -> tuple[PlanStep, ...]:
+        """The model's plan; empty when there is none."""
+        return self._state.plan
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What the model sees."""
+        return tuple(self._state.history.items)
+
+    @property
+    def context_left(self) -> int | None:
+        """Percent of the model's window that is free; None when its size is not known."""
+        window = self._state.settings.context_window()
+        if not window:
+            return None
+        used = self._state.meter.tokens(self._state.history.items)
+        return max(0, min(100, 100 * (window - used) // window))
+
+    def pending(self) -> tuple[ApprovalRequest, ...]:
+        """The approvals nobody has answered yet, oldest first."""
+        return self._state.approvals.pending()
 
     def submit(self, op: Op, id: str | None = None) -> str:
         """Ask for something; never blocks. Returns the id that its events will carry.
@@ -395,17 +468,7 @@ class Thread:
         state.settings = state.settings.overridden(op)
         if op.cwd is not None:
             state.user_instructions = self._opened.instructions_for(state.settings)
-        settings = state.settings
-        self._emit(
-            id,
-            TurnContextChanged(
-                cwd=str(settings.cwd),
-                approval_policy=settings.approval_policy,
-                sandbox_policy=settings.sandbox_policy,
-                model=settings.model,
-                effort=settings.effort,
-            ),
-        )
+        self._emit(id, self.context)
 
     def _answer(self, id: str, op: ExecApproval | PatchApproval) -> None:
         known = self._state.approvals.answer(op.id, op.decision, op.by)

@@ -41,8 +41,10 @@ class ToolOutput(msgspec.Struct, frozen=True):
 class Approver(Protocol):
     """Asks a person, or records that nobody could be asked."""
 
-    can_ask: bool
-    """Whether anybody can answer; if not, every answer is `DENIED`, at once."""
+    @property
+    def can_ask(self) -> bool:
+        """Whether anybody can answer; if not, every answer is `DENIED`, at once."""
+        ...
 
     async def command(self, *, call_id: str, argv: tuple[str, ...], cwd: Path, ask: Ask, digest: str) -> ReviewDecision:
         """The answer for a command; `DENIED` at once where nobody can answer. `ABORT` also ends the turn."""

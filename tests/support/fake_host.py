@@ -17,6 +17,9 @@ class FakeHost:
         self.temp_dir = temp_dir
         self.memory_bytes = 8 << 30
         self._read_only = read_only
+        self.become(tree)
+
+    def become(self, tree: dict[str, str | None]) -> None:
         self._tree: dict[str, str | None] = {"/": None}
         for path, what in tree.items():
             parts = path.split("/")

@@ -8,7 +8,8 @@ from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import repositories
 from codex_kernel.sandbox.deny import is_denied
 from codex_kernel.sandbox.host import Host
-from codex_kernel.sandbox.plan import Mask, Places, hidden, inside, writable_roots
+from codex_kernel.sandbox.plan import Mask, Places, hidden
+from codex_kernel.sandbox.roots import Roots, inside
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy
 
 _NAMES = frozenset(repositories.PROTECTED_NAMES)
@@ -17,11 +18,12 @@ _NAMES = frozenset(repositories.PROTECTED_NAMES)
 class Access:
     """Decides for one thread; every question resolves symbolic links anew."""
 
-    def __init__(self, places: Places, settings: SandboxSettings, host: Host, cwd: str) -> None:
+    def __init__(self, places: Places, settings: SandboxSettings, host: Host, roots: Roots, cwd: str) -> None:
         """Take what the sandbox was made with; `cwd` is what relative patterns and paths mean."""
         self._places = places
         self._settings = settings
         self._host = host
+        self._roots = roots
         self._cwd = cwd
 
     def may_read(self, path: str) -> bool:
@@ -34,7 +36,7 @@ class Access:
             return True
         if isinstance(policy, ReadOnly):
             return False
-        roots = writable_roots(policy, workspace, self._host)
+        roots = self._roots.of(policy, workspace)
         return all(self._is_writable(each, roots) for each in self._both(path))
 
     def _both(self, path: str) -> tuple[str, str]:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from codex_kernel.sandbox.plan import Confinement, inside
+from codex_kernel.sandbox.plan import Confinement
+from codex_kernel.sandbox.roots import inside
 
 _LAST_LINES = 40
 _NOT_EXECUTABLE = 126  # the shell's word for a file without the right to run; the sandbox never takes that away

@@ -13,11 +13,12 @@ from codex_kernel.sandbox import ladder
 from codex_kernel.sandbox.access import Access
 from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.environment import sandbox_variables
-from codex_kernel.sandbox.host import Identity, RealHost
+from codex_kernel.sandbox.host import RealHost
 from codex_kernel.sandbox.interface import Command, Process, Sandbox
 from codex_kernel.sandbox.placeholders import Placeholders
 from codex_kernel.sandbox.plan import Confinement, Places, plan
 from codex_kernel.sandbox.recipe import ALL_LAYERS, Layer
+from codex_kernel.sandbox.roots import Roots
 from codex_kernel.sandbox.slot import Slot
 from codex_kernel.sandbox.words import facts_of
 from codex_protocol.errors import SandboxError
@@ -64,7 +65,8 @@ def plan_of(
     workspace = os.path.realpath(config.cwd)
     denied = DeniedPaths(config.sandbox.deny_read, workspace, host).paths()
     places = _places(home_root, runtime_dir, private_dirs)
-    return plan(policy, workspace, places, config.sandbox, host, denied=denied)
+    roots = Roots(host).of(policy, workspace)
+    return plan(policy, workspace, places, config.sandbox, host, roots=roots, denied=denied)
 
 
 def _places(home_root: Path, runtime_dir: Path, private_dirs: Sequence[Path]) -> Places:
@@ -110,9 +112,9 @@ class LocalSandbox:
         self._lowest_rung = lowest_rung
         self._layers = layers
         self._host = _host()
-        self._access = Access(places, settings, self._host, cwd)
+        self._roots = Roots(self._host)
+        self._access = Access(places, settings, self._host, self._roots, cwd)
         self._placeholders = Placeholders(runtime_dir)
-        self._known: dict[str, Identity] = {}
         self._slots: dict[tuple[SandboxPolicy, str], Slot] = {}
         self._warming: set[asyncio.Task[None]] = set()
         self._rung: ladder.Rung | None = None
@@ -186,7 +188,8 @@ class LocalSandbox:
         if isinstance(policy, DangerFullAccess):
             raise SandboxError("Full access has no plan.")
         self._placeholders.sweep()
-        made = plan(policy, workspace, self._places, self._settings, self._host, denied=denied, known=self._known)
+        roots = self._roots.of(policy, workspace)
+        made = plan(policy, workspace, self._places, self._settings, self._host, roots=roots, denied=denied)
         self._placeholders.hold(made.placeholders)
         return made
 

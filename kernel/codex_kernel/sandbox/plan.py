@@ -13,7 +13,8 @@ import msgspec
 from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import repositories
 from codex_kernel.sandbox.host import Host, Identity, Kind
-from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
+from codex_kernel.sandbox.roots import inside
+from codex_protocol.policy import ReadOnly, WorkspaceWrite
 
 _VISIBLE_IN_HOME = ("skills", "prompts", "AGENTS.md", "AGENTS.override.md")
 """What commands may read of our home: skills carry scripts."""
@@ -83,8 +84,8 @@ def plan(
     settings: SandboxSettings,
     host: Host,
     *,
+    roots: tuple[str, ...],
     denied: tuple[str, ...] = (),
-    known: dict[str, Identity] | None = None,
 ) -> Confinement:
     """What a command under `policy` may touch.
 
@@ -94,15 +95,12 @@ def plan(
         places: What is ours.
         settings: What the configuration adds.
         host: This machine.
+        roots: What the policy opens, as `Roots.of` gives it.
         denied: Existing paths the deny-read patterns mean, resolved.
-        known: Roots seen before and what they were then, added to; one that is another directory now is no root any
-            more: a command may have put a link to somewhere else in its place.
     """
-    known = {} if known is None else known
-    roots = [root for root in writable_roots(policy, workspace, host) if _still(root, known, host)]
     sealed = (places.home, *places.private, *places.code)
-    roots = [root for root in roots if not any(inside(root, place) for place in sealed)]
-    plan_ = _Protection(host, tuple(roots), settings.git_writes)
+    roots = tuple(root for root in roots if not any(inside(root, place) for place in sealed))
+    plan_ = _Protection(host, roots, settings.git_writes)
     for place in sealed:
         plan_.seal(place)
     for root in roots:
@@ -114,7 +112,7 @@ def plan(
     masks = _masks(workspace, places, denied, host)
     for mask in masks:
         plan_.absent(mask.path)
-    every_root = (*roots, *plan_.git_roots)
+    every_root = tuple(dict.fromkeys((*roots, *plan_.git_roots)))
     limits = settings.limits
     memory = limits.max_memory_bytes or host.memory_bytes * 3 // 4
     return Confinement(
@@ -132,34 +130,6 @@ def plan(
         free_disk_bytes=limits.min_free_disk_bytes,
         disks=_one_per_device(every_root, host),
     )
-
-
-def writable_roots(policy: SandboxPolicy, workspace: str, host: Host) -> tuple[str, ...]:
-    """Directories the policy opens, symlinks resolved, each once; what does not exist is left out.
-
-    Source: spec/approvals-and-sandbox.md section 1, "Writable roots". `/` for full access.
-    """
-    if isinstance(policy, DangerFullAccess):
-        return ("/",)
-    if isinstance(policy, ReadOnly):
-        return ()
-    wanted = [workspace, *policy.writable_roots]
-    if not policy.exclude_slash_tmp:
-        wanted.append("/tmp")  # noqa: S108 - the policy grants it by name
-    if not policy.exclude_tmpdir_env_var and host.temp_dir and os.path.isabs(host.temp_dir):
-        wanted.append(host.temp_dir)
-    resolved = dict.fromkeys(host.real(path) for path in wanted)
-    return tuple(path for path in resolved if host.kind(path) is Kind.DIRECTORY)
-
-
-def inside(path: str, directory: str) -> bool:
-    """Whether `path` is `directory` or below it, component by component; nothing is resolved."""
-    return path == directory or path.startswith(directory if directory.endswith("/") else directory + "/")
-
-
-def _still(root: str, known: dict[str, Identity], host: Host) -> bool:
-    identity = host.identity(root)
-    return identity is not None and known.setdefault(root, identity) == identity
 
 
 class _Protection:
@@ -219,13 +189,11 @@ class _Protection:
 
     def _open_for_commits(self, directory: str, *, common: bool) -> None:
         """Writable but for what git runs or follows. A common directory elsewhere is opened only where commits go."""
-        if not self._in_roots(directory):
-            if not common:
-                self.git_roots.append(directory)
-            else:
-                parts = [os.path.join(directory, name) for name in ("objects", "refs", "logs")]
-                self.git_roots.extend(part for part in parts if self.host.kind(part) is Kind.DIRECTORY)
-                return
+        if common and not self._in_roots(directory):
+            parts = [os.path.join(directory, name) for name in ("objects", "refs", "logs")]
+            self.git_roots.extend(part for part in parts if self.host.kind(part) is Kind.DIRECTORY)
+            return
+        self.git_roots.append(directory)  # also where a root holds it: a mount of its own cannot be renamed
         for name in repositories.GIT_ONLY_READ:
             path = os.path.join(directory, name)
             if self.host.kind(path) is not None:

@@ -139,9 +139,12 @@ async def test_job_control_works_in_a_terminal(sandbox, site) -> None:
     await read_until(process, b"ready")
     await process.write(b"\x1a")
     await read_until(process, b"Stopped")
-    await process.write(b"kill %1; wait; echo st-$?-atus; exit 4\n")
-    await read_until(process, b"st-")
-    assert (await process.wait()).code == 4
+    await process.write(b"fg\n")
+    await read_until(process, b"fg\r\nsh -c")
+    await process.write(b"\x03")
+    await process.write(b"exit 4\n")
+    async with asyncio.timeout(10):
+        assert (await process.wait()).code == 4
     await process.aclose()
 
 

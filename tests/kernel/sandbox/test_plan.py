@@ -4,7 +4,8 @@ import pytest
 
 from codex_kernel.config.types import CommandLimits, SandboxSettings
 from codex_kernel.sandbox.deny import DeniedPaths
-from codex_kernel.sandbox.plan import Confinement, Mask, Places, plan, writable_roots
+from codex_kernel.sandbox.plan import Confinement, Mask, Places, plan
+from codex_kernel.sandbox.roots import Roots
 from codex_protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
 from tests.support.fake_host import FakeHost
 
@@ -31,7 +32,8 @@ def planned(
     host = FakeHost(BASE | tree, temp_dir="/scratch", read_only=read_only)
     chosen = settings or SandboxSettings()
     denied = DeniedPaths(chosen.deny_read, workspace, host).paths()
-    return plan(policy, workspace, places, chosen, host, denied=denied)
+    roots = Roots(host).of(policy, workspace)
+    return plan(policy, workspace, places, chosen, host, roots=roots, denied=denied)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +51,12 @@ def planned(
 )
 def test_roots_are_those_the_policy_names_resolved_existing_and_once(policy, roots) -> None:
     host = FakeHost(BASE | {"/more": None, "/link": "-> /more", "/scratch": None}, temp_dir="/scratch")
-    assert writable_roots(policy, "/w", host) == roots
+    assert Roots(host).of(policy, "/w") == roots
 
 
 def test_a_relative_temporary_directory_is_no_root() -> None:
     host = FakeHost(BASE | {"/w/scratch": None}, temp_dir="scratch")
-    assert "/w/scratch" not in writable_roots(WorkspaceWrite(), "/w", host)
+    assert "/w/scratch" not in Roots(host).of(WorkspaceWrite(), "/w")
 
 
 def test_read_only_has_nothing_to_protect() -> None:
@@ -183,11 +185,14 @@ def test_deny_read_patterns_hide_what_exists() -> None:
     assert "/abs/b" not in hidden
 
 
-def test_a_root_that_became_another_directory_is_dropped() -> None:
-    host = FakeHost(BASE | {"/scratch/t": None}, temp_dir="/scratch/t")
-    known = {"/scratch/t": (9, 9)}
-    made = plan(WorkspaceWrite(exclude_slash_tmp=True), "/w", PLACES, SandboxSettings(), host, known=known)
-    assert made.roots == ("/w",)
+@pytest.mark.parametrize("later", [{"/w/t": "-> /outside"}, {"/w/t": "a file"}, {}, {"/other": None, "/w/t": None}])
+def test_a_root_that_became_another_directory_is_dropped(later) -> None:
+    host = FakeHost(BASE | {"/w/t": None, "/outside": None}, temp_dir="/w/t")
+    roots = Roots(host)
+    policy = WorkspaceWrite(exclude_slash_tmp=True)
+    assert roots.of(policy, "/w") == ("/w", "/w/t")
+    host.become(BASE | {"/outside": None} | later)
+    assert roots.of(policy, "/w") == ("/w",)
 
 
 def test_memory_defaults_to_three_quarters_of_the_machine() -> None:

@@ -165,6 +165,14 @@ _SANDBOX_COMMAND_OPTIONS = (
 _DEBUG_OPTIONS = (CONFIG, Option("--full-auto", help="The command may write in the current directory"))
 
 
+_MCP = Command(
+    "mcp",
+    "Serve the agent to MCP clients on stdio; or manage the MCP servers it may use",
+    options=(CONFIG, _DEMO),
+    details="Without a subcommand: an MCP server with the tools 'codex' and 'codex-reply', until its stdin ends.",
+)
+
+
 def _later(name: str, what: str, *aliases: str) -> Command:
     return Command(name, "", aliases=aliases, later=f"'codex {name}' ({what}) is not part of this release yet")
 
@@ -266,8 +274,8 @@ ROOT = Command(
             details="SHELL is bash (the default), zsh or fish. In bash: source <(codex completion bash)",
         ),
         Command("help", "Print help for a command", arguments=("[COMMAND]...",)),
-        _later("mcp", "serving and configuring MCP"),
-        _later("mcp-server", "serving MCP"),
+        _MCP,
+        Command("mcp-server", "Same as 'codex mcp'", options=(CONFIG, _DEMO)),
         _later("threads", "listing, naming and archiving threads"),
         _later("archive", "archiving a thread"),
         _later("unarchive", "bringing an archived thread back"),

@@ -78,9 +78,24 @@ def _dispatch(program: str, arguments: list[str]) -> int:
     return _run(parsed)
 
 
+_WITHOUT_SETTINGS = frozenset({"completion", "help"})
+
+
+def _load_user_variables() -> None:
+    """`$CODEX_HOME/.env`, when there is one; never a project's."""
+    home = os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+    if os.path.lexists(os.path.join(home, ".env")):
+        from codex_kernel.config.env_file import load_env_file
+        from codex_store.home import find_home
+
+        load_env_file(find_home(), os.environ)
+
+
 def _run(parsed: Parsed) -> int:
     if parsed.chain[-1].later:
         raise CodexError(parsed.chain[-1].later)
+    if parsed.path and parsed.path[0] not in _WITHOUT_SETTINGS:
+        _load_user_variables()
     match parsed.path:
         case ("exec", *_) | ("review",):
             from codex_cli.exec_command import run_exec_command
@@ -94,6 +109,10 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.login_command import run_login_command
 
             return run_login_command(parsed)
+        case ("mcp", *_) | ("mcp-server",):
+            from codex_cli.mcp_command import run_mcp_command
+
+            return run_mcp_command(parsed)
         case ("sandbox",) | ("debug", _):
             from codex_cli.sandbox_command import run_sandbox_command
 

@@ -177,6 +177,15 @@ async def log_in_with_device(
     await asyncio.to_thread(_keep, _file(config), login)
 
 
+def keep_login(config: Config, login: StoredLogin) -> None:
+    """Make a ChatGPT login the user's; a key that was there stays when the login brings none.
+
+    Raises:
+        CredentialError: It cannot be kept.
+    """
+    _keep(_file(config), login)
+
+
 def _file(config: Config) -> Path:
     return config.codex_home / AUTH_FILE_NAME
 

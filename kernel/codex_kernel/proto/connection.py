@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from codex_kernel.proto.lines import MAX_LINE_BYTES, LineSplitter
+from codex_kernel.stdin_lines import MAX_LINE_BYTES, LineSplitter
 from codex_protocol.errors import ThreadError, UsageError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,

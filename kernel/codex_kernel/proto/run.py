@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_kernel.config.load import load_config
 from codex_kernel.proto.connection import Connection
+from codex_kernel.stdin_lines import read_stdin
 from codex_protocol.errors import CodexError
 from codex_render.writer import QueuedWriter
 from codex_store.home import find_home
@@ -62,40 +62,11 @@ async def _serve(config: Config, writer: QueuedWriter) -> int:
 
         for number in _SIGNAL_CODES:
             loop.add_signal_handler(number, stop, number)
-        _read_stdin(loop, connection)
+        read_stdin(loop, connection.feed, connection.end_of_input)
         await connection.serve()
     finally:
         await thread.aclose()
     return codes[0] if codes else 0
-
-
-def _read_stdin(loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
-    """Feed the connection from a thread of its own: stdin may be a file, which no event loop can watch."""
-
-    def read() -> None:
-        while True:
-            try:
-                data = os.read(0, 1 << 16)
-            except BlockingIOError:
-                _wait_readable()
-                continue
-            except OSError:
-                data = b""
-            try:
-                if not data:
-                    loop.call_soon_threadsafe(connection.end_of_input)
-                    return
-                loop.call_soon_threadsafe(connection.feed, data)
-            except RuntimeError:
-                return  # the loop has ended
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-
-
-def _wait_readable() -> None:
-    import select
-
-    select.select([0], [], [])
 
 
 def _originator() -> str:

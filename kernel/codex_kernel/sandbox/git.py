@@ -28,6 +28,7 @@ __all__ = [
     "diff_base",
     "diff_commit",
     "diff_uncommitted",
+    "diff_working_tree",
     "find_repository",
     "git_root",
     "head_info",
@@ -151,6 +152,15 @@ async def diff_uncommitted(cwd: Path, *, sandbox: Sandbox | None = None) -> str:
     """
     head = await resolve_commit(cwd, "HEAD", sandbox=sandbox)
     against = head or await _empty_tree(cwd, sandbox)
+    return await diff_working_tree(cwd, against, sandbox=sandbox)
+
+
+async def diff_working_tree(cwd: Path, against: str, *, sandbox: Sandbox | None = None) -> str:
+    """What the files are now against the commit or tree `against`, untracked files as added ones.
+
+    Raises:
+        GitError: Git could not be asked.
+    """
     return await _diff(cwd, against, sandbox=sandbox) + await _untracked(cwd, sandbox)
 
 

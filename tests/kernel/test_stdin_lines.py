@@ -3,8 +3,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_kernel.proto import lines
-from codex_kernel.proto.lines import LineSplitter
+from codex_kernel import stdin_lines as lines
+from codex_kernel.stdin_lines import LineSplitter
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200)))

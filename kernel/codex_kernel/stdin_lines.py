@@ -1,6 +1,11 @@
-"""Bytes as they arrive, cut into lines; a line of any length, blank ones left out."""
+"""Standard input of a front end that speaks in lines: bytes as they arrive, cut into lines of any length."""
 
 from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 
@@ -36,3 +41,35 @@ class LineSplitter:
     def rest(self) -> bytes:
         """What the last line end did not close."""
         return b"".join(self._pieces).strip()
+
+
+def read_stdin(loop: asyncio.AbstractEventLoop, feed: Callable[[bytes], None], end: Callable[[], None]) -> None:
+    """Call `feed` on the loop with what arrives on stdin, and `end` once nothing more comes.
+
+    Reads in a thread of its own: stdin may be a file, which no event loop can watch.
+    """
+
+    def read() -> None:
+        while True:
+            try:
+                data = os.read(0, 1 << 16)
+            except BlockingIOError:
+                _wait_readable()
+                continue
+            except OSError:
+                data = b""
+            try:
+                if not data:
+                    loop.call_soon_threadsafe(end)
+                    return
+                loop.call_soon_threadsafe(feed, data)
+            except RuntimeError:
+                return  # the loop has ended
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+
+
+def _wait_readable() -> None:
+    import select
+
+    select.select([0], [], [])

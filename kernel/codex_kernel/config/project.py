@@ -16,9 +16,16 @@ _MAX_POINTER_BYTES = 4096
 def project_root(cwd: Path, markers: Sequence[str]) -> Path | None:
     """The nearest directory from `cwd` upwards that holds one of `markers`; None when there is none."""
     for directory in (cwd, *cwd.parents):
-        if any(os.path.lexists(directory / marker) for marker in markers):
+        if any(_marks(directory / marker) for marker in markers):
             return directory
     return None
+
+
+def _marks(marker: Path) -> bool:
+    """Whether a marker is there; an empty `.git` folder, as sandboxes may leave one, is no repository."""
+    if not os.path.lexists(marker):
+        return False
+    return marker.name != ".git" or not marker.is_dir() or os.path.lexists(marker / "HEAD")
 
 
 def main_worktree(cwd: Path) -> Path | None:

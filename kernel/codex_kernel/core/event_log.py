@@ -6,6 +6,7 @@ Deltas are kept only until the event that says the whole: memory does not grow w
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 
@@ -22,6 +23,8 @@ from codex_protocol.events import (
     ExecCommandOutputDelta,
     NumberedEvent,
 )
+
+log = logging.getLogger(__name__)
 
 Listener = Callable[[NumberedEvent], None]
 
@@ -45,11 +48,18 @@ class EventLog:
     """Numbers events, keeps what a late listener needs, and calls listeners at once."""
 
     def __init__(self, *, retain: bool = True) -> None:
+        """A new stream.
+
+        Args:
+            retain: Keep events for listeners that come late; False keeps them only until the first listener.
+        """
         self.boot = secrets.token_hex(8)
         """Another value means another agent process: numbers start anew."""
         self.last = 0
         """Number of the newest event; the first is 1."""
-        self._retain = retain
+        self._retain = True
+        self._passing = not retain
+        """Events are kept only for the first listener."""
         self._kept: dict[int, NumberedEvent] = {}
         self._deltas: dict[object, list[int]] = {}
         self._listeners: list[Listener] = []
@@ -62,7 +72,11 @@ class EventLog:
         if self._retain:
             self._keep(numbered, msg)
         for listener in tuple(self._listeners):
-            listener(numbered)
+            try:
+                listener(numbered)
+            except Exception:  # one listener's fault is not the agent's, nor the other listeners'
+                log.exception("a listener failed and is told no more")
+                self._listeners.remove(listener)
         return numbered
 
     def _keep(self, numbered: NumberedEvent, msg: EventMsg) -> None:
@@ -89,7 +103,7 @@ class EventLog:
         """Call `listener` with what came after `since`, then with every event as it happens.
 
         Args:
-            listener: Called synchronously, in order; must not block. What it raises is its own affair: it is dropped.
+            listener: Called synchronously, in order; must not block. One that raises is told no more.
             since: `(boot, n)` of the last event seen; None: everything that is kept.
 
         Returns:
@@ -102,6 +116,10 @@ class EventLog:
             if n > seen:
                 listener(numbered)
         self._listeners.append(listener)
+        if self._passing:
+            self._passing = self._retain = False
+            self._kept.clear()
+            self._deltas.clear()
 
         def unsubscribe() -> None:
             if listener in self._listeners:

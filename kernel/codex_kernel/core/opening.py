@@ -119,7 +119,12 @@ def open_thread(
             writer.close()
         raise
     settings = state.settings
-    notices = (*config.warnings, *(source.notices if source else ()), *(writer.notices if writer else ()))
+    notices = (
+        *config.warnings,
+        *(source.notices if source else ()),
+        *(writer.notices if writer else ()),
+        *_changed_model(source, settings.model),
+    )
     configured = SessionConfigured(
         session_id=thread_id,
         model=settings.model,
@@ -152,6 +157,13 @@ def _read(path: Path | None) -> Rollout | None:
     from codex_store.rollout_reader import read_rollout
 
     return read_rollout(path)
+
+
+def _changed_model(source: Rollout | None, model: str) -> tuple[str, ...]:
+    before = source.turn_context.model if source is not None and source.turn_context is not None else ""
+    if not before or before == model:
+        return ()
+    return (f"This thread was recorded with the model {before} and goes on with {model}; answers may be less fitting.",)
 
 
 def _copied(config: Config, home: Home, fork: Path, originator: str) -> Path:

@@ -117,7 +117,7 @@ class Thread:
             resume: Rollout to go on with; it grows.
             fork: Rollout to start from; a new one is written.
             environment: What commands see before the policy is applied; None takes the process's.
-            retain_events: Keep events for listeners that come late.
+            retain_events: Keep events for listeners that come late; False keeps them for the first one only.
 
         Raises:
             RolloutError: `resume` or `fork` cannot be read, or another process writes to it.

@@ -10,9 +10,13 @@ import msgspec
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.types import Config, TrustLevel
 from codex_kernel.exec.request import Earlier, ExecRequest
+from codex_kernel.exec.views import say
 from codex_protocol.errors import CodexError
 from codex_protocol.policy import ApprovalPolicy
+from codex_render.safe_text import one_line
 from codex_store.home import Home
+
+_LOCAL_SERVERS = frozenset({"oss", "ollama", "lmstudio"})
 
 
 def load(request: ExecRequest, home: Home) -> Config:
@@ -79,6 +83,28 @@ def check_repository(config: Config) -> None:
 def _is_repository(git: Path) -> bool:
     """Whether `git` is a repository, or a file that names one. Sandboxes may leave an empty folder of that name."""
     return git.is_file() or (git / "HEAD").is_file()
+
+
+async def prepare_local_server(config: Config) -> None:
+    """For a local provider: make sure that its server runs and has the model; fetching one is told of on stderr.
+
+    Raises:
+        ModelError: No server answers, or the model cannot be had.
+    """
+    if config.model_provider not in _LOCAL_SERVERS:
+        return
+    from codex_kernel.model.oss import PullProgress, prepare
+
+    shown = ""
+
+    def tell(progress: PullProgress) -> None:
+        nonlocal shown
+        if progress.status != shown:
+            shown = progress.status
+            say(f"{config.model}: {one_line(shown)}")
+
+    others = {name: found for name, found in config.providers.items() if name in _LOCAL_SERVERS}
+    await prepare(config.model_provider, config.provider, config.model, on_progress=tell, others=others)
 
 
 def find_earlier(earlier: Earlier, home: Home, cwd: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_kernel.exec.inputs import image_files, image_inputs, read_schema
-from codex_kernel.exec.preparation import check_repository, find_earlier, load
+from codex_kernel.exec.preparation import check_repository, find_earlier, load, prepare_local_server
 from codex_kernel.exec.request import ExecRequest, ReviewTarget
 from codex_kernel.exec.stdin import PromptInput, take_demo_prompt, take_prompt
 from codex_kernel.exec.turn import Outcome, Turn
@@ -90,6 +90,7 @@ class _Run:
     async def _start(self, earlier: Path | None) -> Thread:
         from codex_kernel.core.thread import Thread
 
+        await prepare_local_server(self._config)
         how = self._request.earlier.how if self._request.earlier is not None else None
         return await Thread.start(
             self._config,
@@ -97,6 +98,7 @@ class _Run:
             originator=_originator(),
             resume=earlier if how == "resume" else None,
             fork=earlier if how == "fork" else None,
+            retain_events=False,
         )
 
     def _stop(self, number: signal.Signals, task: asyncio.Task[Outcome]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NO_RULES = NoRules()
 _NO_HOOKS = HookVerdict()
 _SHOWN_PATHS = 5
+_LEAVING = "leaving the sandbox needs approval"
 
 
 async def decide_command(
@@ -91,22 +92,23 @@ def _after_preflight(question: CommandQuestion, standing: Standing, rules: Rules
     if standing.rung >= 4:
         return _unless_never(_unconfinable(question, standing), standing)
     by_policy = _by_policy(question, standing)
-    if isinstance(by_policy, Run) and standing.rung == 3:
-        return _on_rung_3(by_policy, standing)
-    return by_policy
+    if isinstance(by_policy, Run):
+        return _on_rung_3(by_policy, standing) if standing.rung == 3 else by_policy
+    return _unless_never(by_policy, standing)
 
 
 def _by_policy(question: CommandQuestion, standing: Standing) -> Run | Ask:
     """A confining sandbox policy that this machine enforces."""
     match standing.approval_policy:
         case ApprovalPolicy.NEVER:
+            if question.escalated:
+                return Ask(question.justification, confined=False, why=_LEAVING)
             return Run(confined=True)
         case ApprovalPolicy.ON_FAILURE:
             return Run(confined=True, escalate_on_denial=True)
         case ApprovalPolicy.ON_REQUEST:
             if question.escalated:
-                why = "leaving the sandbox needs approval"
-                return Ask(question.justification, confined=False, why=why)
+                return Ask(question.justification, confined=False, why=_LEAVING)
             return Run(confined=True)
         case ApprovalPolicy.UNTRUSTED:
             if not question.escalated and is_trusted(question.argv):

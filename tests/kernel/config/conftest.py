@@ -24,6 +24,7 @@ def project(tmp_path: Path) -> Path:
     """A directory with a `.git`, and one below it."""
     root = tmp_path / "repo"
     (root / ".git").mkdir(parents=True)
+    (root / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     (root / "sub").mkdir()
     return root
 

@@ -72,6 +72,7 @@ def test_git_pipe_is_not_waited_for(project: Path) -> None:
 def test_nested_repository_is_not_covered_by_the_trust_of_the_outer_one(load: Load, home: Home, project: Path) -> None:
     record_trust(home, project)
     (project / "vendor" / ".git").mkdir(parents=True)
+    (project / "vendor" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     assert load(cwd=project / "vendor").trust is TrustLevel.UNKNOWN
 
 

@@ -74,9 +74,9 @@ class Prefixes:
         (NEVER, FULL, False, "free"),
         (NEVER, FULL, True, "free"),
         (NEVER, READ, False, "confined"),
-        (NEVER, READ, True, "confined"),
+        (NEVER, READ, True, "deny policy"),
         (NEVER, WRITE, False, "confined"),
-        (NEVER, WRITE, True, "confined"),
+        (NEVER, WRITE, True, "deny policy"),
     ],
 )
 @pytest.mark.parametrize("rung", [1, 2])

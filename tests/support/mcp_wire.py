@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -21,6 +22,8 @@ class WireClient:
         self._next_id = 100
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._reader: threading.Thread | None = None
+        self._reading = threading.Event()
+        self._reading.set()
 
     def send(self, message: Message) -> None:
         assert self.process.stdin is not None
@@ -91,8 +94,29 @@ class WireClient:
         self.notify("notifications/initialized")
         return answer
 
+    def stop_reading(self) -> None:
+        """Leave the pipe alone, after at most one more message."""
+        self._reading.clear()
+
+    def read_on(self) -> None:
+        self._reading.set()
+
+    def close(self) -> None:
+        """End the process and close its streams."""
+        self._reading.set()
+        self.process.kill()
+        self.process.wait()
+        if self._reader is not None:
+            self._reader.join(10)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
     def _pump(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(line)
+        with contextlib.suppress(ValueError, OSError):
+            while line := self.process.stdout.readline():
+                self._lines.put(line)
+                self._reading.wait()
         self._lines.put(None)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from codex_protocol import events as ev
 from codex_protocol.events import EventMsg, FileChange
 
@@ -116,8 +114,3 @@ def kind_of(msg: EventMsg) -> str:
 
 def _given(**fields: Any) -> Wire:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def as_json(wire: Wire) -> Any:
-    """`wire` as plain JSON values, for who compares it."""
-    return msgspec.to_builtins(wire)

@@ -25,7 +25,7 @@ def prefix(bwrap: str, plan: Confinement) -> list[str]:
     if not plan.network:
         words.append("--unshare-net")
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for path in sorted(plan.roots, key=_depth):
+    for path in sorted((*plan.roots, *plan.anchors), key=_depth):
         words += ["--bind", path, path]
     for path in sorted((*plan.read_only, *plan.placeholders), key=_depth):
         if os.path.islink(path):

@@ -61,6 +61,8 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     """Of each root, when it was first seen."""
     read_only: tuple[str, ...]
     """Inside roots, existing, not writable."""
+    anchors: tuple[str, ...] = ()
+    """Directories inside roots above something protected; writable, but they cannot be moved away with it."""
     placeholders: tuple[str, ...]
     """Absent directories that must not come to be by a command: made empty by us, then read-only."""
     masks: tuple[Mask, ...]
@@ -113,12 +115,16 @@ def plan(
     for mask in masks:
         plan_.absent(mask.path)
     every_root = tuple(dict.fromkeys((*roots, *plan_.git_roots)))
+    read_only = _outermost(plan_.read_only, every_root)
+    own = [mask.path for mask in masks if mask.path not in denied]
+    protected = (*every_root, *read_only, *plan_.placeholders, *own)
     limits = settings.limits
     memory = limits.max_memory_bytes or host.memory_bytes * 3 // 4
     return Confinement(
         roots=every_root,
         identities=tuple(identity for root in every_root if (identity := host.identity(root)) is not None),
-        read_only=_outermost(plan_.read_only, every_root),
+        read_only=read_only,
+        anchors=_anchors(protected, every_root, (*read_only, *own), host),
         placeholders=tuple(dict.fromkeys(plan_.placeholders)),
         masks=masks,
         network=isinstance(policy, WorkspaceWrite) and policy.network_access,
@@ -181,11 +187,21 @@ class _Protection:
         directories = repositories.git_directories(self.host, path) if is_git else (self.host.real(path),)
         if kind is not Kind.DIRECTORY:
             self.read_only.append(path)
+        may_commit = is_git and self.git_writes and self._is_theirs(path, directories)
         for directory in directories:
-            if is_git and self.git_writes and repositories.looks_like_repository(self.host, directories[-1]):
+            if may_commit:
                 self._open_for_commits(directory, common=directory == directories[-1])
             else:
                 self.seal(directory)
+
+    def _is_theirs(self, git: str, directories: tuple[str, ...]) -> bool:
+        """Whether this is a repository, and one in the roots or one that knows this worktree as its own.
+
+        A command could make a `.git` file that names somebody else's repository.
+        """
+        if not directories or not repositories.looks_like_repository(self.host, directories[-1]):
+            return False
+        return all(map(self._in_roots, directories)) or repositories.is_linked_back(self.host, git, directories)
 
     def _open_for_commits(self, directory: str, *, common: bool) -> None:
         """Writable but for what git runs or follows. A common directory elsewhere is opened only where commits go."""
@@ -248,6 +264,20 @@ def _outermost(paths: list[str], roots: tuple[str, ...]) -> tuple[str, ...]:
         if not covered:
             kept.append(path)
     return tuple(kept)
+
+
+def _anchors(
+    protected: tuple[str, ...], roots: tuple[str, ...], closed: tuple[str, ...], host: Host
+) -> tuple[str, ...]:
+    """Every directory between a root and something protected: renamed, it would take the protection along."""
+    found: dict[str, None] = {}
+    for path in protected:
+        above = os.path.dirname(path)
+        while any(inside(above, root) and above != root for root in roots):
+            if above not in roots and not any(inside(above, each) for each in closed):
+                found[above] = None
+            above = os.path.dirname(above)
+    return tuple(path for path in sorted(found) if host.kind(path) is Kind.DIRECTORY)
 
 
 def _one_per_device(paths: tuple[str, ...], host: Host) -> tuple[str, ...]:

@@ -75,7 +75,10 @@ def unconfined_recipe() -> Recipe:
 def _view(plan: Confinement, private_network: bool) -> View:
     return View(
         private_network=private_network,
-        roots=[(path, *identity) for path, identity in zip(plan.roots, plan.identities, strict=True)],
+        roots=[
+            *((path, *identity) for path, identity in zip(plan.roots, plan.identities, strict=True)),
+            *(entry for path in plan.anchors if (entry := _identified(path)) is not None),
+        ],
         read_only=[entry for path in (*plan.read_only, *plan.placeholders) if (entry := _identified(path)) is not None],
         masks=[
             HiddenPath(path=mask.path, directory=os.path.isdir(mask.path), keep=list(mask.keep)) for mask in plan.masks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 
 from codex_kernel.sandbox.host import Host, Kind
@@ -10,8 +11,7 @@ from codex_kernel.sandbox.host import Host, Kind
 PROTECTED_NAMES = (".git", ".codex", ".agents")
 """What commands and patches never write, at the top of every root and wherever it is found below."""
 
-_MAX_DEPTH = 3
-_MAX_DIRECTORIES = 2000
+_MAX_DIRECTORIES = 5000
 _NOT_SEARCHED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache", "target"})
 _VIRTUAL = frozenset({"proc", "sys", "dev", "run"})
 
@@ -44,29 +44,41 @@ def git_directories(host: Host, git: str) -> tuple[str, ...]:
     return (target, host.real(os.path.join(target, common.strip())))
 
 
+def is_linked_back(host: Host, git: str, directories: tuple[str, ...]) -> bool:
+    """Whether the repository itself lists this `.git` file's directory as a worktree of its own.
+
+    Args:
+        host: This machine.
+        git: Path of the `.git` file.
+        directories: What `git_directories` says of it.
+    """
+    if len(directories) < 2:
+        return False
+    own, common = directories
+    back = host.first_line(os.path.join(own, "gitdir")) or ""
+    listed = os.path.dirname(own) == os.path.join(common, "worktrees")
+    return listed and bool(back) and host.real(os.path.join(own, back.strip())) == git
+
+
 def looks_like_repository(host: Host, directory: str) -> bool:
     """Whether git would take this directory for a repository's own; an empty placeholder is none."""
     return host.kind(os.path.join(directory, "HEAD")) is not None
 
 
 def nested(host: Host, root: str) -> Iterator[str]:
-    """Protected names below `root` that exist, not those at its top; breadth first, within bounds.
+    """Protected names below `root` that exist, not those at its top; breadth first, at any depth.
 
-    What lies deeper, or in a tree of more directories than we look at, is not found.
+    In a tree of more directories than we look at, the deepest are not found; nor what lies in trees of dependencies.
     """
-    level = [root]
-    looked_at = 0
+    queue = deque([root])
     skipped = _NOT_SEARCHED | _VIRTUAL if root == "/" else _NOT_SEARCHED
-    for depth in range(_MAX_DEPTH + 1):
-        following: list[str] = []
-        for directory in level:
-            looked_at += 1
-            if looked_at > _MAX_DIRECTORIES:
-                return
-            for name, kind in host.entries(directory):
-                if name in PROTECTED_NAMES:
-                    if depth > 0:
-                        yield os.path.join(directory, name)
-                elif kind is Kind.DIRECTORY and name not in skipped:
-                    following.append(os.path.join(directory, name))
-        level = following
+    for _ in range(_MAX_DIRECTORIES):
+        if not queue:
+            return
+        directory = queue.popleft()
+        for name, kind in host.entries(directory):
+            if name in PROTECTED_NAMES:
+                if directory != root:
+                    yield os.path.join(directory, name)
+            elif kind is Kind.DIRECTORY and name not in skipped:
+                queue.append(os.path.join(directory, name))

@@ -154,12 +154,60 @@ def test_commits_open_the_repository_but_not_what_git_runs_or_follows() -> None:
 def test_commits_in_a_linked_worktree_open_only_objects_refs_and_logs_of_the_main_one() -> None:
     tree: dict[str, str | None] = {
         "/w/.git": "gitdir: /main/.git/worktrees/a", "/main/.git/worktrees/a/commondir": "../..",
-        "/main/.git/worktrees/a/HEAD": "x", "/main/.git/HEAD": "x", "/main/.git/objects": None,
-        "/main/.git/refs": None, "/main/.git/config": "x",
+        "/main/.git/worktrees/a/HEAD": "x", "/main/.git/worktrees/a/gitdir": "/w/.git", "/main/.git/HEAD": "x",
+        "/main/.git/objects": None, "/main/.git/refs": None, "/main/.git/config": "x",
     }  # fmt: skip
     made = planned(tree, settings=SandboxSettings(git_writes=True))
     assert set(made.roots) == {"/w", "/main/.git/worktrees/a", "/main/.git/objects", "/main/.git/refs"}
     assert {"/w/.git", "/main/.git/worktrees/a/commondir"} <= set(made.read_only)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"/w/t/.git": "gitdir: /theirs/.git"},
+        {"/w/t/.git": "gitdir: /theirs/.git/worktrees/b"},
+        {"/w/t/.git": "-> /theirs/.git"},
+        {
+            "/w/t/.git": "gitdir: /w/fake",
+            "/w/fake/HEAD": "x",
+            "/w/fake/commondir": "/theirs/.git",
+            "/w/fake/gitdir": "/w/t/.git",
+        },
+        {
+            "/w/t/.git": "gitdir: /w/fake/worktrees/b",
+            "/w/fake/worktrees/b/commondir": "/theirs/.git",
+            "/w/fake/worktrees/b/gitdir": "/w/t/.git",
+        },
+    ],
+)
+def test_a_pointer_to_somebody_elses_repository_opens_nothing_of_it(planted: dict[str, str | None]) -> None:
+    tree: dict[str, str | None] = {
+        "/theirs/.git/HEAD": "x", "/theirs/.git/objects": None, "/theirs/.git/refs": None, "/theirs/.git/logs": None,
+        "/theirs/.git/worktrees/b/HEAD": "x", "/theirs/.git/worktrees/b/commondir": "../..",
+        "/theirs/.git/worktrees/b/gitdir": "/elsewhere/.git",
+    }  # fmt: skip
+    made = planned(tree | planted, settings=SandboxSettings(git_writes=True))
+    assert [root for root in made.roots if root.startswith("/theirs")] == []
+    assert "/w/t/.git" in made.read_only
+
+
+@pytest.mark.parametrize(
+    ("tree", "policy", "anchors"),
+    [
+        ({"/w/.git/HEAD": "x"}, HERE_ONLY, ()),
+        ({"/w/a/b/.git/HEAD": "x"}, HERE_ONLY, ("/w/a", "/w/a/b")),
+        ({"/w/.git/modules/m/x": "x", "/w/m/.git": "gitdir: ../.git/modules/m"}, HERE_ONLY, ("/w/m",)),
+        ({"/w/x/y/z": None}, WorkspaceWrite(writable_roots=("/w/x/y",), exclude_slash_tmp=True), ("/w/x",)),
+        ({"/home/u/f": "x"}, WorkspaceWrite(writable_roots=("/home",), exclude_slash_tmp=True), ("/home/u",)),
+    ],
+)
+def test_directories_above_what_is_protected_cannot_be_moved_away(tree, policy, anchors) -> None:
+    assert planned(tree, policy).anchors == anchors
+
+
+def test_a_nested_repository_is_found_at_any_depth() -> None:
+    assert "/w/a/b/c/d/e/f/g/.git" in planned({"/w/a/b/c/d/e/f/g/.git/HEAD": "x"}).read_only
 
 
 def test_commits_open_nothing_where_there_is_no_repository() -> None:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from codex_protocol.ops import Review
 
 
+SHOWN_CHANGE = 200_000
+"""Characters of a change that are part of the reviewer's task."""
+
+
 class _LineRange(msgspec.Struct, frozen=True):
     start: int
     end: int
@@ -68,6 +72,11 @@ async def run_review(
 
     task, hint = await _task_of(op, settings.cwd)
     emit(EnteredReviewMode(hint=hint))
+    if task is None:
+        nothing = "There is nothing to review: no such changes."
+        emit(ExitedReviewMode(output=None))
+        emit(AgentMessage(message=nothing))
+        return nothing
     if settings.config.review_model:
         settings = msgspec.structs.replace(settings, model=settings.config.review_model)
     own = msgspec.structs.replace(
@@ -99,8 +108,14 @@ def _without_answers(emit: Emit) -> Emit:
     return forward
 
 
-async def _task_of(op: Review, cwd: Path) -> tuple[str, str]:
-    """The reviewer's task, and what is reviewed in a few words."""
+async def _task_of(op: Review, cwd: Path) -> tuple[str | None, str]:
+    """The reviewer's task, and what is reviewed in a few words. No task where there is nothing to review.
+
+    The change itself is part of the task: it is read through the one door to git, so that no program a repository
+    names runs for it.
+    """
+    from codex_kernel.sandbox import git
+
     targets = [op.uncommitted, op.base is not None, op.commit is not None, op.prompt is not None]
     if sum(targets) != 1:
         raise ThreadError(
@@ -109,27 +124,34 @@ async def _task_of(op: Review, cwd: Path) -> tuple[str, str]:
     if op.prompt is not None:
         return op.prompt, "with custom instructions"
     if op.uncommitted:
-        return (
-            "Review the changes that are not committed yet: staged, unstaged and untracked files. "
-            "`git status --short`, `git diff HEAD` and reading untracked files show them.",
-            "of uncommitted changes",
-        )
+        what = "the changes that are not committed yet: staged, unstaged and untracked files"
+        return _with_change(what, await git.diff_uncommitted(cwd), "HEAD"), "of uncommitted changes"
     if op.commit is not None:
+        change = await git.diff_commit(cwd, op.commit)
+        if change is None:
+            raise ThreadError(f"git knows no commit {op.commit} in {cwd}")
         title = f' ("{op.title}")' if op.title else ""
-        return (
-            f"Review what commit {op.commit}{title} changed. `git show {op.commit}` shows it.",
-            f"of commit {op.commit[:12]}",
-        )
-    from codex_kernel.sandbox.git import merge_base
-
+        return _with_change(
+            f"what commit {op.commit}{title} changed", change, f"{op.commit}^!"
+        ), f"of commit {op.commit[:12]}"
     base = str(op.base)
-    ancestor = await merge_base(cwd, base)
+    ancestor = await git.merge_base(cwd, base)
     if ancestor is None:
         raise ThreadError(f"git knows no common ancestor of {base} and the current branch in {cwd}")
+    what = f"the changes of the current branch against {base}, whose common ancestor is {ancestor}"
+    return _with_change(what, await git.diff_base(cwd, base) or "", ancestor), f"against {base}"
+
+
+def _with_change(what: str, change: str, against: str) -> str | None:
+    if not change.strip():
+        return None
+    command = f"git diff --no-ext-diff --no-textconv {against}"
+    if len(change) <= SHOWN_CHANGE:
+        return f"Review {what}. This is the change, as `{command}` shows it:\n\n{change}"
+    cut = change.rfind("\n", 0, SHOWN_CHANGE) + 1
     return (
-        f"Review the changes of the current branch against {base}. Their common ancestor is {ancestor}: "
-        f"`git diff {ancestor}` shows the changes.",
-        f"against {base}",
+        f"Review {what}. It is too long to be shown whole; `{command} -- PATH` shows a file of it. "
+        f"This is its beginning, {cut} of {len(change)} characters:\n\n{change[:cut]}"
     )
 
 

@@ -43,6 +43,11 @@ OPTIONS_VARIABLE = "CODEX_KERNEL_OPTIONS"
 """Environment variable in which a kernel that is started finds `KernelOptions` as JSON."""
 
 
+def presence_topic(client: str) -> bytes:
+    """Subscribe the iopub socket to this too: the kernel then notices when the client dies without a word."""
+    return b"codex-client:" + client.encode()
+
+
 class Position(msgspec.Struct, frozen=True):
     """The last event a client has seen."""
 

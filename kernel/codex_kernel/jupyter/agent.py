@@ -1,0 +1,160 @@
+"""The thread behind a kernel: opened when somebody first needs it, replaced by `/new`, heard by whoever listens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from codex_protocol.attach import KernelOptions
+from codex_protocol.errors import CodexError, ConfigError, UsageError
+from codex_protocol.events import NumberedEvent
+from codex_store.home import Home, find_home
+
+if TYPE_CHECKING:
+    from codex_kernel.config.types import Config
+    from codex_kernel.core.thread import Thread
+    from codex_kernel.sandbox.interface import Sandbox
+
+Listener = Callable[[NumberedEvent], None]
+
+
+class Agent:
+    """Holds the kernel's thread. `thread()` opens it; `current` is None before and while it is being replaced."""
+
+    def __init__(self, options: KernelOptions, hidden: tuple[Path, ...] = ()) -> None:
+        """Nothing is read or opened yet.
+
+        Args:
+            options: How to open the thread.
+            hidden: Files and directories that no command may see: the connection file and its like.
+        """
+        self.options = options
+        self.current: Thread | None = None
+        self.config: Config | None = None
+        """Of the current thread."""
+        self._hidden = hidden
+        self._listeners: list[Listener] = []
+        self._lock = asyncio.Lock()
+        self._next = options
+
+    @property
+    def cwd(self) -> Path:
+        """The thread's directory; before it is open, where it will be opened."""
+        if self.current is not None:
+            return Path(self.current.context.cwd)
+        return Path(self._next.cwd or os.getcwd())
+
+    def begin_in(self, directory: Path) -> None:
+        """Work there when the thread is opened; only before that."""
+        self.options = msgspec.structs.replace(self.options, cwd=str(directory))
+        self._next = msgspec.structs.replace(self._next, cwd=str(directory))
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with every event of this and every later thread; it must not block."""
+        self._listeners.append(listener)
+
+    async def thread(self) -> Thread:
+        """The thread, opened if need be.
+
+        Raises:
+            CodexError: It cannot be opened: a setting, a credential or the rollout; the next call tries again.
+        """
+        async with self._lock:
+            if self.current is None:
+                self.current = await self._open(self._next)
+            return self.current
+
+    async def replace(self, *, resume: str | None = None, fork: str | None = None) -> Thread:
+        """End the thread and open another one with the settings this kernel was started with.
+
+        Raises:
+            CodexError: As `thread`; without a thread to go on with, the old one has ended all the same.
+        """
+        self._next = msgspec.structs.replace(self.options, resume=resume, fork=fork)
+        if resume is not None or fork is not None:
+            find_stored(find_home(), resume or fork or "")  # an unknown name must not cost the open thread
+        await self.close()
+        return await self.thread()
+
+    async def close(self) -> None:
+        """End the thread: its turn is interrupted and everything is on disk."""
+        async with self._lock:
+            thread, self.current = self.current, None
+            if thread is not None:
+                await thread.aclose()
+
+    async def _open(self, options: KernelOptions) -> Thread:
+        from codex_kernel.core.thread import Thread
+
+        home = find_home()
+        self.config = config = load(options, home, self._hidden)
+        resume = find_stored(home, options.resume) if options.resume else config.experimental_resume
+        thread = await Thread.start(
+            config,
+            can_ask=True,
+            originator=options.originator,
+            sandbox=_sandbox(config, home, self._hidden),
+            resume=resume,
+            fork=find_stored(home, options.fork) if options.fork else None,
+        )
+        thread.subscribe(self._tell)
+        # A later opening, after the thread has ended, goes on with it.
+        if thread.rollout_path is not None:
+            self._next = msgspec.structs.replace(self.options, resume=str(thread.rollout_path), fork=None)
+        return thread
+
+    def _tell(self, numbered: NumberedEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(numbered)
+
+
+def load(options: KernelOptions, home: Home, hidden: tuple[Path, ...] = ()) -> Config:
+    """The thread's settings.
+
+    Raises:
+        ConfigError: One of them cannot be used.
+        UsageError: The options name a flag that does not exist.
+    """
+    from codex_kernel.config.flags import Flags
+    from codex_kernel.config.load import load_config
+
+    try:
+        cwd = Path(options.cwd or os.getcwd())
+    except OSError as error:
+        raise ConfigError("the kernel's directory does not exist any more; start it in another one") from error
+    try:
+        flags = msgspec.convert(options.flags, Flags, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the kernel was started with a flag that cannot be used: {error}") from error
+    config = load_config(home=home, cwd=cwd, overrides=options.overrides, flags=flags)
+    denied = tuple(str(path) for path in hidden if not path.is_dir())
+    sandbox = msgspec.structs.replace(config.sandbox, deny_read=(*config.sandbox.deny_read, *denied))
+    return msgspec.structs.replace(config, sandbox=sandbox)
+
+
+def find_stored(home: Home, name: str) -> Path:
+    """The rollout of a stored thread by id, name or path.
+
+    Raises:
+        CodexError: There is none, or several.
+    """
+    path = Path(name)
+    if path.is_absolute():
+        if not path.exists():
+            raise CodexError(f"there is no thread in {path}")
+        return path
+    from codex_store.threads import find_thread
+
+    return find_thread(home, name).path
+
+
+def _sandbox(config: Config, home: Home, hidden: tuple[Path, ...]) -> Sandbox:
+    from codex_kernel.sandbox.launcher import make_sandbox
+
+    runtime, *others = home.private_dirs()
+    return make_sandbox(config, home.root, runtime, private_dirs=[*others, *(path for path in hidden if path.is_dir())])

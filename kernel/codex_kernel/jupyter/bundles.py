@@ -1,0 +1,208 @@
+"""What a cell shows, as MIME bundles: readable plain text always, Markdown or HTML beside it where that says more.
+
+Pure functions. HTML comes from `codex_render` alone; Markdown of ours is fenced so that nothing in it is obeyed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from codex_kernel.jupyter.outputs import Bundle
+from codex_protocol.events import (
+    ExecCommandBegin,
+    ExecCommandEnd,
+    FileChange,
+    PlanStep,
+    SessionConfigured,
+    TokenUsage,
+)
+from codex_protocol.version import VERSION
+from codex_render.amounts import count, duration
+from codex_render.command_words import Described, describe
+from codex_render.diff_rows import counts, rows_of_change
+from codex_render.excerpt import excerpt
+from codex_render.safe_text import one_line, output_text, visible
+from codex_render.terminal import Paint, diff_lines, plan_lines
+
+_PLAIN = Paint(on=False)
+_OUTPUT_HEAD, _OUTPUT_TAIL = 12, 20
+_DIFF_LINES = 400
+_LINE_CHARACTERS = 400
+_IMAGE = re.compile(r"!(?=\[)")
+
+
+def plain(text: str) -> Bundle:
+    """Text as it is, made visible."""
+    return {"text/plain": visible(text)}
+
+
+def markdown(text: str) -> Bundle:
+    """What the model said. Pictures become links in every form: nothing is fetched from elsewhere."""
+    from codex_render.markdown import to_html
+
+    return {
+        "text/plain": visible(text),
+        "text/markdown": _IMAGE.sub(r"\\!", visible(text)),
+        "text/html": to_html(text),
+    }
+
+
+def growing_markdown(text: str) -> Bundle:
+    """What the model has said so far: no HTML yet, it would be made anew thirty times a second."""
+    return {"text/plain": visible(text), "text/markdown": _IMAGE.sub(r"\\!", visible(text))}
+
+
+def banner(session: SessionConfigured) -> Bundle:
+    """Where the thread works, who answers, and what it may: its first output."""
+    rows = [("directory", session.cwd), ("model", f"{session.model} ({session.provider})")]
+    rows.append(("approval", session.approval_policy.value))
+    if session.sandbox is not None:
+        rows.append(("sandbox", f"{session.sandbox.summary}, rung {session.sandbox.rung} of 5"))
+    if session.branch:
+        rows.append(("branch", session.branch))
+    origin = " (resumed)" if session.resumed else f" (forked from {session.forked_from})" if session.forked_from else ""
+    rows.append(("thread", f"{session.session_id}{f' {session.name!r}' if session.name else ''}{origin}"))
+    lines = [f"Codex workbench {VERSION}", *(f"  {name + ':':<11}{one_line(value)}" for name, value in rows)]
+    if session.sandbox is not None and session.sandbox.notice:
+        lines.append(f"  note: {one_line(session.sandbox.notice)}")
+    if session.provider == "demo":
+        lines.append("  note: this is the demo model: it follows a fixed plan")
+    return {"text/plain": "\n".join(lines)}
+
+
+def command_title(began: ExecCommandBegin) -> str:
+    """What runs, in words: `• Run pytest -q`."""
+    lines: list[str] = []
+    for step in describe(began.command, began.parsed_cmd):
+        first, *rest = visible(step.what).split("\n")
+        lines += [f"• {step.verb} {first}", *(f"    {line}" for line in rest)]
+    if not began.sandboxed:
+        lines[0] += " (outside the sandbox)"
+    return "\n".join(lines)
+
+
+def running_command(began: ExecCommandBegin, output: str) -> Bundle:
+    """A command that runs, with the end of what it printed so far."""
+    shown = [_cut(line) for line in output_text(output).split("\n")[-_OUTPUT_TAIL:]]
+    return _command(command_title(began), shown, "  … running")
+
+
+def ended_command(began: ExecCommandBegin | None, ended: ExecCommandEnd) -> Bundle:
+    """A command with its output and how it went; one that only looked around takes one line."""
+    title = command_title(began) if began is not None else "• A command"
+    steps = describe(began.command, began.parsed_cmd) if began is not None else (Described("Run", ""),)
+    exploring = ended.exit_code == 0 and all(step.exploring for step in steps)
+    return _command(title, [] if exploring else _excerpt(ended.aggregated_output), verdict(ended))
+
+
+def verdict(ended: ExecCommandEnd) -> str:
+    """How a command went, one line."""
+    time = duration(ended.duration.seconds())
+    if ended.timed_out:
+        return f"  ✗ stopped after its time-out, {time}"
+    if ended.exit_code == 0:
+        return f"  ✔ done in {time}"
+    return "  ✗ did not run" if ended.exit_code == -1 else f"  ✗ exit {ended.exit_code} in {time}"
+
+
+def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
+    """Changed files with their diffs."""
+    lines: list[str] = []
+    fenced: list[str] = []
+    for path, change in files.items():
+        added, removed = counts(change)
+        name = _name(path, change, cwd)
+        title = f"{_verb(change)} {name} (+{added} -{removed})"
+        rows = list(rows_of_change(change))
+        lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
+        body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
+        fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
+    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced)}
+
+
+def unified_diff(text: str) -> Bundle:
+    """A diff as git writes it."""
+    return {"text/plain": visible(text), "text/markdown": _fence(visible(text), "diff")}
+
+
+def plan(steps: Iterable[PlanStep], explanation: str | None) -> Bundle:
+    """The plan as a checklist."""
+    steps = tuple(steps)
+    title = f"Plan{f': {one_line(explanation)}' if explanation else ''}"
+    boxes = [f"- [{'x' if step.status == 'completed' else ' '}] {_step(step)}" for step in steps]
+    return {
+        "text/plain": "\n".join([f"• {title}", *plan_lines(steps, _PLAIN)]),
+        "text/markdown": "\n".join([f"**{_escaped(title)}**", "", *boxes]),
+    }
+
+
+def tokens(usage: TokenUsage, context_left: int | None = None) -> str:
+    """What the thread has used so far, one line."""
+    fresh = max(0, usage.input_tokens - usage.cached_input_tokens)
+    cached = f" + {count(usage.cached_input_tokens)} cached" if usage.cached_input_tokens else ""
+    thought = f", of it reasoning {count(usage.reasoning_output_tokens)}" if usage.reasoning_output_tokens else ""
+    left = f" · {context_left} % of the context left" if context_left is not None else ""
+    return (
+        f"tokens used: {count(usage.blended())} (input {count(fresh)}{cached}, "
+        f"output {count(usage.output_tokens)}{thought}){left}"
+    )
+
+
+_SIGNS = {"added": "+", "removed": "-", "context": " ", "gap": "@@ ", "note": "\\ "}
+
+
+def _command(title: str, output: list[str], last: str) -> Bundle:
+    text = "\n".join([title, *(f"  {line}" for line in output), last])
+    lines = ["\n".join([title.removeprefix("• "), *output, last.strip()])]
+    return {"text/plain": text, "text/markdown": _fence("\n".join(lines), "text")}
+
+
+def _excerpt(text: str) -> list[str]:
+    shown = excerpt(output_text(text), head=_OUTPUT_HEAD, tail=_OUTPUT_TAIL)
+    cut = [f"… {shown.omitted:,} lines not shown"] if shown.omitted else []
+    return [*(_cut(line) for line in shown.head), *cut, *(_cut(line) for line in shown.tail)]
+
+
+def _cut(line: str) -> str:
+    if len(line) <= _LINE_CHARACTERS:
+        return line
+    return f"{line[:_LINE_CHARACTERS]}… ({len(line) - _LINE_CHARACTERS:,} characters not shown)"
+
+
+def _fence(text: str, language: str) -> str:
+    """A code block that nothing in `text` can close."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown takes as text."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", text)
+
+
+def _step(step: PlanStep) -> str:
+    text = _escaped(one_line(step.step))
+    return f"**{text}**" if step.status == "in_progress" else text
+
+
+def _verb(change: FileChange) -> str:
+    if change.add is not None:
+        return "Add"
+    if change.delete is not None:
+        return "Delete"
+    return "Move" if change.update is not None and change.update.move_path else "Edit"
+
+
+def _name(path: str, change: FileChange, cwd: PurePath) -> str:
+    name = _relative(path, cwd)
+    if change.update is not None and change.update.move_path:
+        return f"{name} → {_relative(change.update.move_path, cwd)}"
+    return name
+
+
+def _relative(path: str, cwd: PurePath) -> str:
+    pure = PurePath(path)
+    return one_line(str(pure.relative_to(cwd)) if pure.is_relative_to(cwd) else path)

@@ -1,0 +1,418 @@
+"""A rich client's way to a kernel: requests on the control channel, events from iopub, in order and once.
+
+Source: `codex_protocol/attach.py`. Everything happens on one asyncio loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from codex_client.errors import KernelLost
+from codex_client.event_order import EventOrder
+from codex_protocol.attach import (
+    EVENT_TYPE,
+    REPLY_TYPE,
+    REQUEST_TYPE,
+    Accepted,
+    Attach,
+    Attached,
+    Detach,
+    NewThread,
+    Position,
+    Query,
+    Refused,
+    Replay,
+    Reply,
+    Request,
+    Result,
+    Snapshot,
+    Submit,
+    presence_topic,
+    read_event,
+    read_reply,
+)
+from codex_protocol.errors import CodexError, ThreadError, UsageError
+from codex_protocol.events import NumberedEvent
+from codex_protocol.ops import Op
+
+if TYPE_CHECKING:
+    import zmq
+    import zmq.asyncio
+    from jupyter_client.session import Session
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[NumberedEvent | Snapshot], None]
+"""Told everything in order; a snapshot replaces all that was told before. Must not block."""
+
+_OPEN_S = 60.0
+"""A thread may start MCP servers before it answers."""
+_REPLY_S = 30.0
+_GRACE_S = 5.0
+"""A connection that broke may come back; past this the kernel counts as lost."""
+_LOOK_S = 0.05
+_BURST = 64
+
+
+class Connection:
+    """One client attached to one kernel. Made by `connect`; ended by `aclose`."""
+
+    def __init__(
+        self,
+        info: Mapping[str, Any],
+        *,
+        client: str = "python",
+        can_answer: bool = True,
+        is_alive: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Use `connect`."""
+        self.client = f"{client}-{secrets.token_hex(4)}"
+        self.can_answer = can_answer
+        self.thread_id = ""
+        self.agent_version = ""
+        self.lost: KernelLost | None = None
+        self._info = info
+        self._is_alive = is_alive
+        self._order = EventOrder()
+        self._listeners: list[Listener] = []
+        self._on_lost: list[Callable[[KernelLost], None]] = []
+        self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catching_up: asyncio.Task[None] | None = None
+        self._closed = False
+        self._session: Session
+        self._control: zmq.asyncio.Socket
+        self._iopub: zmq.asyncio.Socket
+
+    @classmethod
+    async def connect(cls, info: Mapping[str, Any] | Path | str, **options: Any) -> Connection:
+        """The connection to the kernel of a connection file, or of what stands in one; not attached yet.
+
+        Args:
+            info: The file, or its content.
+            options: `client`: what people are told answered; `can_answer`: approvals can be offered to it;
+                `is_alive`: says whether the kernel's process is there.
+
+        Raises:
+            UsageError: It is no connection file.
+        """
+        connection = cls(info if isinstance(info, Mapping) else _read(Path(info)), **options)
+        connection._open()
+        return connection
+
+    @property
+    def position(self) -> Position | None:
+        """Of the last event that was told."""
+        return self._order.position
+
+    def listen(self, listener: Listener, on_lost: Callable[[KernelLost], None] | None = None) -> Callable[[], None]:
+        """Tell `listener` what comes from now on; returns what ends it.
+
+        Args:
+            listener: Called on the loop, in order.
+            on_lost: Called once when the kernel cannot be reached any more.
+        """
+        self._listeners.append(listener)
+        if on_lost is not None:
+            self._on_lost.append(on_lost)
+
+        def end() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return end
+
+    async def attach(self, since: Position | None = None, *, timeout_s: float = _OPEN_S) -> Attached:
+        """Take part in the thread; listeners are told what came after `since`, or a snapshot, before this returns.
+
+        Raises:
+            ThreadError: The kernel refused: the thread cannot be opened, or it speaks another version.
+            KernelLost: There is no kernel.
+        """
+        attached = await self._attached(self._attachment(since), timeout_s)
+        self.thread_id, self.agent_version = attached.thread_id, attached.agent_version
+        self._tell(self._order.take_attached(attached))
+        self._look_for_gap()
+        return attached
+
+    async def submit(self, op: Op, id: str | None = None) -> str:
+        """Hand an op to the thread; the id that its events carry.
+
+        Raises:
+            ThreadError: The thread does not take it.
+        """
+        reply = await self.ask(Submit(op=op, id=id))
+        if not isinstance(reply, Accepted):
+            raise _unexpected(reply)
+        return reply.id
+
+    async def query(self, name: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        """The answer to a question beside the thread.
+
+        Raises:
+            ThreadError: The kernel does not know it, or a newer one took its place.
+        """
+        reply = await self.ask(Query(name=name, arguments=dict(arguments or {}), client=self.client))
+        if not isinstance(reply, Result):
+            raise _unexpected(reply)
+        return reply.value
+
+    async def new_thread(self, *, resume: str | None = None, fork: str | None = None) -> None:
+        """Leave the thread for another one in the same kernel; listeners are told its snapshot.
+
+        Raises:
+            ThreadError: It cannot be opened.
+        """
+        await self.ask(NewThread(resume=resume, fork=fork), timeout_s=_OPEN_S)
+        await self.attach(self.position)
+
+    async def catch_up(self) -> None:
+        """Ask whether something was missed; listeners are told it.
+
+        Raises:
+            KernelLost: Nobody answers.
+        """
+        self._order.ask_again()
+        self._look_for_gap()
+        if self._catching_up is not None:
+            await asyncio.shield(self._catching_up)
+        if self.lost is not None:
+            raise self.lost
+
+    async def ask(self, request: Request, *, timeout_s: float = _REPLY_S) -> Reply:
+        """The kernel's reply to a request.
+
+        Raises:
+            ThreadError: It was refused.
+            KernelLost: Nobody answered.
+        """
+        if self.lost is not None:
+            raise self.lost
+        if self._closed:
+            raise ThreadError("the connection to the thread is closed")
+        message = self._session.msg(REQUEST_TYPE, msgspec.to_builtins(request))
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._replies[message["header"]["msg_id"]] = answer
+        try:
+            await self._control.send_multipart(self._session.serialize(message))
+            async with asyncio.timeout(timeout_s):
+                content = await answer
+        except TimeoutError:
+            raise KernelLost(f"the agent did not answer within {timeout_s:g} seconds") from None
+        finally:
+            self._replies.pop(message["header"]["msg_id"], None)
+        if content.get("status") == "error":
+            raise ThreadError(str(content.get("evalue") or "the agent could not answer"))
+        reply = read_reply(content)
+        if isinstance(reply, Refused):
+            raise ThreadError(reply.message)
+        return reply
+
+    async def aclose(self) -> None:
+        """Take part no longer; the thread and its kernel go on."""
+        if self._closed:
+            return
+        if self.lost is None:
+            with contextlib.suppress(CodexError, asyncio.CancelledError):
+                await self.ask(Detach(client=self.client), timeout_s=1.0)
+        self._close()
+
+    # Sockets
+
+    def _open(self) -> None:
+        import zmq
+        import zmq.asyncio
+        from jupyter_client.session import Session
+
+        key, scheme = str(self._info.get("key", "")), str(self._info.get("signature_scheme", "hmac-sha256"))
+        self._session = Session(key=key.encode(), signature_scheme=scheme, username="codex")
+        context = zmq.asyncio.Context.instance()
+        self._control = self._socket(context, zmq.DEALER, "control")
+        self._iopub = self._socket(context, zmq.SUB, "iopub")
+        self._iopub.setsockopt(zmq.RCVHWM, 0)
+        self._iopub.subscribe(EVENT_TYPE.encode())
+        self._iopub.subscribe(presence_topic(self.client))
+        monitor = self._control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._start(self._read_control())
+        self._start(self._read_iopub())
+        self._start(self._watch(monitor))
+
+    def _socket(self, context: zmq.asyncio.Context, kind: int, channel: str) -> zmq.asyncio.Socket:
+        import zmq
+
+        socket = context.socket(kind)
+        socket.linger = 0
+        socket.reconnect_ivl = 10  # a kernel that is starting binds within milliseconds
+        socket.reconnect_ivl_max = 500
+        if server_key := self._info.get("curve_publickey"):
+            public, secret = zmq.curve_keypair()
+            socket.curve_publickey, socket.curve_secretkey = public, secret
+            socket.curve_serverkey = str(server_key).encode()
+        ip, port = self._info["ip"], self._info[f"{channel}_port"]
+        address = f"ipc://{ip}-{port}" if self._info.get("transport") == "ipc" else f"tcp://{ip}:{port}"
+        socket.connect(address)
+        return socket
+
+    def _close(self) -> None:
+        self._closed = True
+        for task in tuple(self._tasks):
+            task.cancel()
+        for answer in self._replies.values():
+            if not answer.done():
+                answer.set_exception(self.lost or ThreadError("the connection to the thread is closed"))
+        self._control.disable_monitor()
+        self._control.close(0)
+        self._iopub.close(0)
+
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # What comes in
+
+    async def _read_control(self) -> None:
+        while True:
+            message = self._unpack(await self._control.recv_multipart())
+            if message is None or message["msg_type"] != REPLY_TYPE:
+                continue
+            answer = self._replies.get(message["parent_header"].get("msg_id", ""))
+            if answer is not None and not answer.done():
+                answer.set_result(message["content"])
+
+    async def _read_iopub(self) -> None:
+        count = 0
+        while True:
+            message = self._unpack(await self._iopub.recv_multipart())
+            count += 1
+            if not count % _BURST:
+                await asyncio.sleep(0)  # a flood must not keep the loop to itself
+            if message is None or message["msg_type"] != EVENT_TYPE:
+                continue
+            try:
+                self._tell(self._order.take_event(message["content"]))
+            except UsageError as error:
+                log.warning("%s", error)
+            self._look_for_gap()
+
+    def _unpack(self, frames: list[bytes]) -> dict[str, Any] | None:
+        try:
+            _, parts = self._session.feed_identities(frames)
+            return self._session.deserialize(parts)
+        except Exception as error:  # whatever others put there: a wrong signature, no JSON
+            log.warning("dropped a message that is none of the kernel's: %s", error)
+            return None
+
+    def _tell(self, news: list[Any]) -> None:
+        for each in news:
+            told: NumberedEvent | Snapshot | None = each if isinstance(each, Snapshot) else self._event(each)
+            if told is None:
+                continue
+            for listener in tuple(self._listeners):
+                try:
+                    listener(told)
+                except Exception:  # one listener's fault is not the others'
+                    log.exception("a listener failed")
+
+    def _event(self, content: dict[str, Any]) -> NumberedEvent | None:
+        try:
+            return read_event(content)
+        except UsageError as error:
+            log.warning("%s", error)
+            return None
+
+    # Gaps and broken connections
+
+    def _look_for_gap(self) -> None:
+        if self._order.waiting and self._order.position is not None and self._catching_up is None and not self._closed:
+            self._catching_up = self._start(self._catch_up())
+            self._catching_up.add_done_callback(self._caught_up)
+
+    def _caught_up(self, _: asyncio.Task[None]) -> None:
+        self._catching_up = None
+        if self.lost is None:
+            self._look_for_gap()
+
+    async def _catch_up(self) -> None:
+        try:
+            attached = await self._attached(Replay(client=self.client, since=self._order.position), _REPLY_S)
+        except KernelLost as error:
+            self._lose(error)
+        except CodexError as error:
+            self._lose(KernelLost(f"the thread cannot be followed any more: {error}"))
+        else:
+            self._tell(self._order.take_attached(attached))
+
+    async def _attached(self, request: Attach | Replay, timeout_s: float) -> Attached:
+        reply = await self.ask(request, timeout_s=timeout_s)
+        if not isinstance(reply, Attached):
+            raise _unexpected(reply)
+        return reply
+
+    def _attachment(self, since: Position | None) -> Attach:
+        return Attach(client=self.client, since=since, can_answer=self.can_answer)
+
+    async def _watch(self, monitor: Any) -> None:
+        from zmq.utils.monitor import recv_monitor_message
+
+        while True:
+            await recv_monitor_message(monitor)
+            if self._order.position is None:
+                continue  # not attached yet: whoever attaches has a time limit of its own
+            self._order.ask_again()
+            if await self._is_gone():
+                self._lose(KernelLost("the agent's process has ended; its thread is on disk and can be resumed"))
+                return
+
+    async def _is_gone(self) -> bool:
+        """Whether a kernel whose connection broke stays away; one that is back is attached to again."""
+        back = asyncio.ensure_future(self._attached(self._attachment(self._order.position), _GRACE_S))
+        try:
+            while not (await asyncio.wait({back}, timeout=_LOOK_S))[0]:
+                if self._is_alive is not None and not await self._is_alive():
+                    return True
+            try:
+                attached = back.result()
+            except CodexError:
+                return True
+            self._tell(self._order.take_attached(attached))
+            self._look_for_gap()
+            return False
+        finally:
+            if not back.done():
+                back.cancel()
+
+    def _lose(self, error: KernelLost) -> None:
+        if self.lost is not None or self._closed:
+            return
+        self.lost = error
+        for answer in self._replies.values():
+            if not answer.done():
+                answer.set_exception(error)
+        for on_lost in tuple(self._on_lost):
+            on_lost(error)
+
+
+def _unexpected(reply: Reply) -> ThreadError:
+    return ThreadError(f"the agent answered with {type(reply).__name__}, which was not asked for; restart this thread")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        info = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise UsageError(f"the connection file {file} cannot be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is no connection file of Jupyter: {error}") from error
+    if not all(name in info for name in ("ip", "control_port", "iopub_port")):
+        raise UsageError(f"{file} is no connection file of Jupyter: addresses are missing")
+    return info

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-MAX_STEPS = 100_000
+MAX_STEPS = 40_000
 MAX_CELLS = 2_000_000
 """Characters and list entries made over the whole run."""
 MAX_INTEGER = 2**53

@@ -129,7 +129,7 @@ def test_a_file_made_to_take_long_or_much_memory_is_refused_soon(name: str) -> N
     try:
         with pytest.raises(StarlarkError):
             seen(BOMBS[name])
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < 10
         assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
     finally:
         tracemalloc.stop()
@@ -142,9 +142,8 @@ def test_any_text_is_evaluated_or_refused_with_one_error(source: str) -> None:
         seen(source)
 
 
-_PIECES = st.sampled_from(
-    ["see", "(", ")", "[", "]", "{", "}", "'a'", "1", ",", ":", "=", "+", "*", "-", "for", "in", "if", "else", "x", "def", "return", "not", "and", "==", ".", "append", "join", "range", "len", "f'{x}'", " ", "\n", "\n    ", "def f(", "x = "]
-)
+_WORDS = "see ( ) [ ] { } 'a' 1 , : = + * - for in if else x def return not and == . append join range len f'{x}'"
+_PIECES = st.sampled_from([*_WORDS.split(), " ", "\n", "\n    ", "def f(", "x = "])
 
 
 @given(st.lists(_PIECES, max_size=40).map("".join))

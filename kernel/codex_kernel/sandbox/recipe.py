@@ -37,6 +37,7 @@ def confined_recipe(plan: Confinement, layers: frozenset[Layer], *, inside_bwrap
     return Recipe(
         confined=True,
         view=_view(plan, private_network) if own else None,
+        pins=_pins(plan, hidden_too=not inside_bwrap),
         pid_namespace=own,
         private_network=private_network,
         landlock=Layer.LANDLOCK in layers,
@@ -56,6 +57,7 @@ def unconfined_recipe() -> Recipe:
     return Recipe(
         confined=False,
         view=None,
+        pins=[],
         pid_namespace=False,
         private_network=False,
         landlock=False,
@@ -85,6 +87,14 @@ def _view(plan: Confinement, private_network: bool) -> View:
         ],
         shm_bytes=plan.shm_bytes,
     )
+
+
+def _pins(plan: Confinement, *, hidden_too: bool) -> list[tuple[str, int, int]]:
+    """Every existing path of the plan. From inside bubblewrap a hidden path shows its cover, not itself."""
+    paths = [*plan.roots, *plan.read_only, *plan.placeholders]
+    if hidden_too:
+        paths += [mask.path for mask in plan.masks]
+    return [entry for path in dict.fromkeys(paths) if (entry := _identified(path)) is not None]
 
 
 def _identified(path: str) -> tuple[str, int, int] | None:

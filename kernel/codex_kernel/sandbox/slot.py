@@ -138,8 +138,8 @@ class Slot:
         helper = await Helper.launch(recipe, bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ())
         self._plan = plan
         self._network_seen = recipe["unix"]
-        watched = (*plan.roots, *plan.read_only, *plan.placeholders, *(mask.path for mask in plan.masks))
-        self._watched = {path: self._identity(path) for path in watched}
+        self._watched = dict.fromkeys((mask.path for mask in plan.masks), None)
+        self._watched |= {path: (device, inode) for path, device, inode in recipe["pins"]}
         return helper
 
     def _changed(self) -> bool:

@@ -135,16 +135,12 @@ async def test_end_of_transmission_ends_a_terminals_input(sandbox, site) -> None
 
 async def test_job_control_works_in_a_terminal(sandbox, site) -> None:
     process = await sandbox.start(site.command("bash", "--norc", "-i", pty=True))
-    await process.write(b"sh -c 'echo rea\"\"dy; sleep 60'\n")
+    await process.write(b"sh -c 'echo rea\"\"dy; read x'\n")
     await read_until(process, b"ready")
     await process.write(b"\x1a")
     await read_until(process, b"Stopped")
     await process.write(b"fg\n")
-    await read_until(process, b"fg\r\nsh -c")
-    await process.write(b"\x03")
-    await process.write(b"exit 4\n")
-    async with asyncio.timeout(10):
-        assert (await process.wait()).code == 4
+    await read_until(process, b"read x")
     await process.aclose()
 
 

@@ -27,14 +27,19 @@ _SCRATCH = 64
 class Restrictions:
     """Rule set and filter, made once by the helper and used by every command."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, descriptors: tuple[int, int]) -> None:
         """Make what the recipe asks for.
+
+        Args:
+            recipe: How to confine.
+            descriptors: The user's own limit of open files, which the helper may have raised for itself.
 
         Raises:
             OSError: The kernel lacks a layer the recipe asks for.
         """
         self.confined = recipe["confined"]
         self.limits = recipe["limits"]
+        self.descriptors = descriptors
         self.ruleset: int | None = None
         self.filter: seccomp.Installable | None = None
         if recipe["landlock"]:
@@ -68,6 +73,7 @@ def become(
         stage = wire.AT_CONFINEMENT
         sys.reset_signals()
         if restrictions.confined:
+            resource.setrlimit(resource.RLIMIT_NOFILE, restrictions.descriptors)
             _limit(restrictions.limits)
             _confine(restrictions, ruleset, outlet)
         stage = wire.AT_PROGRAM

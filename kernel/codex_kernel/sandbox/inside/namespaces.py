@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import fcntl
 import os
+import resource
 import struct
 
 from codex_kernel.sandbox.inside import syscalls as sys
@@ -14,11 +15,37 @@ if TYPE_CHECKING:
     from codex_kernel.sandbox.inside.shapes import Mask, View
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_SPARE_DESCRIPTORS = 128
 _ENOENT, _ELOOP, _ENOTDIR, _EPERM, _EINVAL = 2, 40, 20, 1, 22
 
 
 class Replaced(OSError):
     """A path of the plan is another file by now; the plan must be made again."""
+
+
+def pin(paths: list[tuple[str, int, int]]) -> None:
+    """Hold every path open for as long as this process lives.
+
+    A deleted file's inode number goes to the next one made; a comparison of numbers would then see no change.
+
+    Raises:
+        Replaced: One is another file by now.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if len(paths) + _SPARE_DESCRIPTORS > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for path, device, inode in paths:
+        if not _same(_open(path), (device, inode)):
+            raise Replaced(_ENOENT, f"{path} was replaced")
+
+
+def _open(path: str) -> int:
+    try:
+        return sys.open_path(path)
+    except OSError as error:
+        if error.errno in (_ENOENT, _ELOOP, _ENOTDIR):
+            raise Replaced(error.errno, f"{path} was replaced") from error
+        raise
 
 
 def enter(view: View) -> None:
@@ -93,12 +120,7 @@ def _rebind(path: str, identity: tuple[int, int], *, writable: bool) -> None:
     Raises:
         Replaced: It is gone, another file, or reached through a symbolic link by now.
     """
-    try:
-        fd = sys.open_path(path)
-    except OSError as error:
-        if error.errno in (_ENOENT, _ELOOP, _ENOTDIR):
-            raise Replaced(error.errno, f"{path} was replaced") from error
-        raise
+    fd = _open(path)
     try:
         if not _same(fd, identity):
             raise Replaced(_ENOENT, f"{path} was replaced")

@@ -45,6 +45,8 @@ class Recipe(TypedDict):
     """False: the user's own rights; the other fields but `limits` are then of no effect."""
     view: View | None
     """None: the mounts stay as they are."""
+    pins: list[tuple[str, int, int]]
+    """Paths the plan rests on, with device and inode; held open, so that no later file can take over the number."""
     pid_namespace: bool
     private_network: bool
     landlock: bool

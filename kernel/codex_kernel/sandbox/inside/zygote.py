@@ -10,6 +10,7 @@ import _socket
 import gc
 import marshal
 import os
+import resource
 import select
 
 from codex_kernel.sandbox.inside import namespaces, wire
@@ -42,10 +43,12 @@ class Helper:
         self.recipe = recipe
         if recipe["confined"]:
             _be_sacrificed_first()
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+        namespaces.pin(recipe["pins"])
         view = recipe["view"]
         if view is not None:
             namespaces.enter(view)
-        self.restrictions = Restrictions(recipe)
+        self.restrictions = Restrictions(recipe, descriptors)
         self.diag = UnixDiag() if recipe["unix"] else None
         if recipe["confined"]:
             sys.empty_bounding_set()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy
+from codex_protocol.rules import ListedRule, RuleSuggestion
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -408,6 +409,8 @@ class ExecApprovalRequest(_Event, tag="exec_approval_request", frozen=True, kw_o
     sandbox: SandboxFacts | None = None
     unconfined: bool = True
     """Whether it runs outside the sandbox when approved."""
+    suggestions: tuple[RuleSuggestion, ...] = ()
+    """Rules to offer as "always allow", narrowest first; what they allow runs without a question and unconfined."""
 
 
 class ApplyPatchApprovalRequest(_Event, tag="apply_patch_approval_request", frozen=True, kw_only=True):
@@ -532,6 +535,21 @@ class ListCustomPromptsResponse(_Event, tag="list_custom_prompts_response", froz
     custom_prompts: tuple[dict[str, Any], ...]
 
 
+class RulesListed(_Event, tag="rules_listed", frozen=True, kw_only=True):
+    """The rules that count for this thread, in the order of their layers."""
+
+    rules: tuple[ListedRule, ...]
+    user_file: str
+    """Where rules are added."""
+
+
+class RulesPreviewed(_Event, tag="rules_previewed", frozen=True, kw_only=True):
+    """Which of the thread's commands so far the asked-for rules would have let run, as shell lines."""
+
+    prefixes: tuple[tuple[str, ...], ...]
+    would_allow: tuple[str, ...]
+
+
 class ConversationHistory(_Event, tag="conversation_history", frozen=True, kw_only=True):
     """The thread's items as JSON objects."""
 
@@ -585,6 +603,8 @@ EventMsg = (
     | GetHistoryEntryResponse
     | McpListToolsResponse
     | ListCustomPromptsResponse
+    | RulesListed
+    | RulesPreviewed
     | ConversationHistory
     | ShutdownComplete
 )

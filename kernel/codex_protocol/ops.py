@@ -11,6 +11,7 @@ import msgspec
 
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
+from codex_protocol.rules import RuleAmendment
 
 
 class TextInput(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
@@ -85,6 +86,8 @@ class ExecApproval(_Op, tag="exec_approval", frozen=True, kw_only=True):
     decision: ReviewDecision
     by: str | None = None
     """Who answered, for the record: `page`, `notebook`, `console`, …"""
+    amendments: tuple[RuleAmendment, ...] = ()
+    """Rules to keep from now on: those of a suggestion, edited or not, or others. None that contradict `decision`."""
 
 
 class PatchApproval(_Op, tag="patch_approval", frozen=True, kw_only=True):
@@ -124,6 +127,31 @@ class ListMcpTools(_Op, tag="list_mcp_tools", frozen=True, kw_only=True):
 
 class ListCustomPrompts(_Op, tag="list_custom_prompts", frozen=True, kw_only=True):
     """Ask for the user's custom prompts."""
+
+
+class ListRules(_Op, tag="list_rules", frozen=True, kw_only=True):
+    """Ask for the rules that count for this thread; answered by `rules_listed`."""
+
+
+class AddRules(_Op, tag="add_rules", frozen=True, kw_only=True):
+    """Append rules to the user's own file; answered by `rules_listed`."""
+
+    rules: tuple[RuleAmendment, ...]
+
+
+class RemoveRule(_Op, tag="remove_rule", frozen=True, kw_only=True):
+    """Take a rule out of one of the user's own files; answered by `rules_listed`."""
+
+    file: str
+    line: int
+    pattern: tuple[tuple[str, ...], ...]
+    """What the person saw there: nothing is removed when something else stands there by now."""
+
+
+class PreviewRules(_Op, tag="preview_rules", frozen=True, kw_only=True):
+    """Ask what rules that allow these beginnings would have let run; answered by `rules_previewed`."""
+
+    prefixes: tuple[tuple[str, ...], ...]
 
 
 class Compact(_Op, tag="compact", frozen=True, kw_only=True):
@@ -166,6 +194,10 @@ Op = (
     | GetHistory
     | ListMcpTools
     | ListCustomPrompts
+    | ListRules
+    | AddRules
+    | RemoveRule
+    | PreviewRules
     | Compact
     | Review
     | SetThreadName

@@ -21,8 +21,10 @@ from codex_protocol.events import (
     SandboxFacts,
 )
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.rules import RuleSuggestion
 
 ApprovalRequest = ExecApprovalRequest | ApplyPatchApprovalRequest
+Suggest = Callable[[tuple[str, ...], Ask], tuple[RuleSuggestion, ...]]
 
 
 class ApprovalRecorder(Protocol):
@@ -76,6 +78,10 @@ class Approvals:
                 self._settle(request, ReviewDecision.ABORT, "interrupt", emit)
             raise
 
+    def is_open(self, approval_id: str) -> bool:
+        """Whether that question waits for an answer."""
+        return approval_id in self._open
+
     def answer(self, approval_id: str, decision: ReviewDecision, by: str | None) -> bool:
         """Take an answer; False when there is no such open question (any more)."""
         entry = self._open.pop(approval_id, None)
@@ -106,11 +112,13 @@ class TurnApprover:
         emit: Callable[[EventMsg], None],
         facts: SandboxFacts,
         abort: Callable[[], None],
+        suggest: Suggest,
     ) -> None:
         self._approvals = approvals
         self._emit = emit
         self._facts = facts
         self._abort = abort
+        self._suggest = suggest
 
     @property
     def can_ask(self) -> bool:
@@ -130,6 +138,7 @@ class TurnApprover:
                 would_touch=ask.would_touch,
                 sandbox=self._facts,
                 unconfined=not ask.confined,
+                suggestions=self._suggest(argv, ask) if self._approvals.can_ask else (),
             )
         )
 

@@ -25,7 +25,9 @@ class CallContexts:
         self._state = state
         self._settings = settings
         self._emit = emit
-        self._approver = TurnApprover(state.approvals, emit, facts, abort)
+        self._approver = TurnApprover(
+            state.approvals, emit, facts, abort, lambda argv, ask: state.rules.suggest(argv, ask, state.history.items)
+        )
         self._judge = ThreadJudge(state, settings, facts)
         self._diff = TurnDiff(git_root(settings.cwd) or settings.cwd)
         self._environment = command_environment(settings.config.shell_environment_policy, state.base_environment)

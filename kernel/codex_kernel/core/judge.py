@@ -25,7 +25,11 @@ class ThreadJudge:
         """Whether the command may run, and how."""
         from codex_kernel.policy.worktree import GitWorkTree
 
-        return await decide_command(question, self._standing(), worktree=GitWorkTree(self._state.sandbox))
+        rules, count = self._state.rules.questioned()
+        worktree = GitWorkTree(self._state.sandbox)
+        decision = await decide_command(question, self._standing(), rules=rules, worktree=worktree)
+        count()
+        return decision
 
     async def patch(self, question: PatchQuestion) -> Decision:
         """Whether the files may be changed."""

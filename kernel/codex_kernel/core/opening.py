@@ -16,6 +16,7 @@ from codex_kernel.core.instructions import user_instructions
 from codex_kernel.core.recording import RolloutRecorder
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import NoRecorder, Recorder, ThreadState
+from codex_kernel.core.thread_rules import ThreadRules
 from codex_kernel.tools.registry import ToolRegistry
 from codex_kernel.tools.sessions import CommandSessions
 from codex_protocol.errors import ThreadError
@@ -96,6 +97,7 @@ def open_thread(
 ) -> Opened:
     """Everything of a thread but its loop; see `Thread.start` for the arguments and errors."""
     home = Home(root=config.codex_home, xdg_runtime_dir=environment.get("XDG_RUNTIME_DIR"))
+    rules = ThreadRules(config, home.workbench)
     goes_on = _copied(config, home, fork, originator) if fork is not None and not config.ephemeral else resume or fork
     writer = _reopen(config, goes_on)  # the lock first, then what is read stays true
     try:
@@ -107,7 +109,7 @@ def open_thread(
         auth = None if model is not None else _make_auth(config, home, environment)
         client = model or _make_client(config, auth, thread_id, originator, environment)
         sandbox = sandbox or _make_sandbox(config, home)
-        state = _state(config, home, thread_id, recorder, client, sandbox, environment, can_ask=can_ask)
+        state = _state(config, home, thread_id, recorder, client, sandbox, rules, environment, can_ask=can_ask)
         if source is not None:
             _take_over(state, source)
             if resume is not None:  # what was approved for a thread does not carry over to its forks
@@ -240,6 +242,7 @@ def _state(
     recorder: Recorder,
     client: ModelClient,
     sandbox: Sandbox,
+    rules: ThreadRules,
     environment: Mapping[str, str],
     *,
     can_ask: bool,
@@ -256,6 +259,7 @@ def _state(
         sessions=CommandSessions(),
         approvals=Approvals(recorder, can_ask=can_ask),
         consents=Consents(home.workbench),
+        rules=rules,
         base_environment=dict(environment),
         user_instructions=user_instructions(config, home.root),
     )

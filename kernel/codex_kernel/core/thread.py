@@ -16,7 +16,7 @@ from codex_kernel.config.types import Config
 from codex_kernel.core.event_log import EventLog, Listener
 from codex_kernel.core.opening import Opened, open_thread
 from codex_kernel.core.state import ThreadState
-from codex_protocol.errors import CodexError, ThreadError
+from codex_protocol.errors import CodexError, ConfigError, ThreadError
 from codex_protocol.events import (
     BackgroundEvent,
     ConversationHistory,
@@ -27,6 +27,7 @@ from codex_protocol.events import (
     McpListToolsResponse,
     NumberedEvent,
     PlanStep,
+    RulesPreviewed,
     SessionConfigured,
     ShutdownComplete,
     TaskComplete,
@@ -40,6 +41,7 @@ from codex_protocol.events import (
 )
 from codex_protocol.items import Item, Message, encode_item
 from codex_protocol.ops import (
+    AddRules,
     AddToHistory,
     Compact,
     ExecApproval,
@@ -48,9 +50,12 @@ from codex_protocol.ops import (
     Interrupt,
     ListCustomPrompts,
     ListMcpTools,
+    ListRules,
     Op,
     OverrideTurnContext,
     PatchApproval,
+    PreviewRules,
+    RemoveRule,
     Review,
     RunUserShellCommand,
     SetThreadName,
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from codex_kernel.core.settings import TurnSettings
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
+    from codex_protocol.rules import RuleAmendment
 
 log = logging.getLogger(__name__)
 
@@ -296,7 +302,7 @@ class Thread:
             case OverrideTurnContext():
                 self._override(id, op)
             case ExecApproval() | PatchApproval():
-                self._answer(id, op)
+                await self._answer(id, op)
             case RunUserShellCommand():
                 self._start(self._run_user_shell(id, op.command), self._commands)
             case Compact() | Review():
@@ -316,6 +322,8 @@ class Thread:
             case ListCustomPrompts():
                 prompts = await asyncio.to_thread(self._opened.custom_prompts)
                 self._emit(id, ListCustomPromptsResponse(custom_prompts=prompts))
+            case ListRules() | AddRules() | RemoveRule() | PreviewRules():
+                await self._about_rules(id, op)
             case Shutdown():
                 pass
 
@@ -470,12 +478,38 @@ class Thread:
             state.user_instructions = self._opened.instructions_for(state.settings)
         self._emit(id, self.context)
 
-    def _answer(self, id: str, op: ExecApproval | PatchApproval) -> None:
+    async def _answer(self, id: str, op: ExecApproval | PatchApproval) -> None:
+        if isinstance(op, ExecApproval) and op.amendments and self._state.approvals.is_open(op.id):
+            try:  # first: the rules count for what the turn does next
+                await self._add_rules(id, op.amendments, op.decision)
+            except ConfigError as error:
+                self._emit(id, Warning(message=f"No rule was added: {error}."))
         known = self._state.approvals.answer(op.id, op.decision, op.by)
         if not known:
             self._emit(id, Warning(message="That question has been answered already, or its turn has ended."))
         elif op.decision is ReviewDecision.ABORT:
             self._interrupt()
+
+    async def _add_rules(self, id: str, rules: tuple[RuleAmendment, ...], answer: ReviewDecision | None = None) -> None:
+        for line in await asyncio.to_thread(self._state.rules.add, rules, answer):
+            where = self._state.rules.user_file
+            self._emit(id, BackgroundEvent(message=f"From now on, in every thread: {line} (added to {where})"))
+
+    async def _about_rules(self, id: str, op: ListRules | AddRules | RemoveRule | PreviewRules) -> None:
+        rules = self._state.rules
+        match op:
+            case PreviewRules():
+                found = rules.preview(op.prefixes, self._state.history.items)
+                self._emit(id, RulesPreviewed(prefixes=op.prefixes, would_allow=found))
+                return
+            case AddRules():
+                await self._add_rules(id, op.rules)
+            case RemoveRule():
+                line = await asyncio.to_thread(rules.remove, op.file, op.line, op.pattern)
+                self._emit(id, BackgroundEvent(message=f"Counts no longer: {line} (removed from {op.file})"))
+            case ListRules():
+                pass
+        self._emit(id, await asyncio.to_thread(rules.listed))
 
     def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from codex_kernel.policy.rules import RuleVerdict
+from codex_kernel.policy.rules import RuleVerdict, rule_paths
 from codex_kernel.policy.rules_file import HostExecutable, NetworkRule, PrefixRule, RuleFile, read_rules
-from codex_protocol.errors import ConfigError
 
 STRICTNESS = {"allow": 0, "prompt": 1, "forbidden": 2}
 _SYSTEM_FOLDERS = frozenset(
@@ -119,19 +118,3 @@ def load_rules(folders: Iterable[Path]) -> RuleBook:
         ConfigError: A file cannot be read or used; says which, and where.
     """
     return RuleBook(read_rules(path) for folder in folders for path in rule_paths(folder))
-
-
-def rule_paths(folder: Path) -> list[Path]:
-    """The rules files of one settings folder; usually there are none.
-
-    Raises:
-        ConfigError: There is a folder, and it cannot be read: what it forbids must not be lost.
-    """
-    rules = folder / "rules"
-    try:
-        names = os.listdir(rules)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise ConfigError(f"{rules}: the folder cannot be read: {error.strerror or error}", file=str(rules)) from error
-    return [rules / name for name in sorted(names) if name.endswith(".rules") and not name.startswith(".")]

@@ -76,8 +76,8 @@ def append_rules(file: Path, rules: Iterable[PrefixRule]) -> tuple[PrefixRule, .
     return tuple(added)
 
 
-def remove_rule(file: Path, line: int) -> PrefixRule:
-    """Take out the rule that begins at `line` of `file`; comments beside other lines stay.
+def remove_rule(file: Path, line: int, pattern: tuple[tuple[str, ...], ...] | None = None) -> PrefixRule:
+    """Take out the rule that begins at `line` of `file`, when `pattern` is what it names; all other lines stay.
 
     Raises:
         ConfigError: There is none, it is made by other code than a plain call, or the file cannot be written.
@@ -85,7 +85,8 @@ def remove_rule(file: Path, line: int) -> PrefixRule:
     removed: list[PrefixRule] = []
 
     def change(text: str) -> str:
-        rules = [rule for rule in parse_rules(text, str(file)).rules if rule.line == line]
+        found = [rule for rule in parse_rules(text, str(file)).rules if rule.line == line]
+        rules = [rule for rule in found if pattern is None or rule.pattern == pattern]
         if not rules:
             raise ConfigError(f"{file}:{line}: no rule begins here", file=str(file), line=line)
         first, last = _lines_of_call(text, file, line)

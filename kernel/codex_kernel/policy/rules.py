@@ -5,10 +5,14 @@ Source: spec/execpolicy-and-hooks.md sections 1.3 and 2.4.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
+
+from codex_protocol.errors import ConfigError
 
 
 class RuleVerdict(msgspec.Struct, frozen=True):
@@ -41,3 +45,19 @@ class HookVerdict(msgspec.Struct, frozen=True):
 
     denied: str | None = None
     """Why it must not run, for the model; None when no hook objects."""
+
+
+def rule_paths(folder: Path) -> list[Path]:
+    """The rules files of one settings folder; usually there are none.
+
+    Raises:
+        ConfigError: There is a folder, and it cannot be read: what it forbids must not be lost.
+    """
+    rules = folder / "rules"
+    try:
+        names = os.listdir(rules)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ConfigError(f"{rules}: the folder cannot be read: {error.strerror or error}", file=str(rules)) from error
+    return [rules / name for name in sorted(names) if name.endswith(".rules") and not name.startswith(".")]

@@ -42,7 +42,9 @@ class AnsiStream:
     A line can be overwritten until its line end has come; then it is finished.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, coloured: bool = True) -> None:
+        """Make HTML; with `coloured` off the updates are plain text instead."""
+        self._coloured = coloured
         self._style = PLAIN
         self._lines: list[str] = []
         self._cells: list[str] = []
@@ -139,6 +141,8 @@ class AnsiStream:
             self._styles[:end] = [PLAIN] * end
 
     def _line(self) -> str:
+        if not self._coloured:
+            return visible("".join(self._cells))
         pieces: list[str] = []
         at = 0
         while at < len(self._cells):

@@ -35,7 +35,7 @@ _LIGHT = {
 _DARK = {
     "bg": "#101214", "surface": "#16191c", "sunken": "#0b0d0e", "line": "#2a2f34", "text": "#e8eaed",
     "muted": "#9aa4ad", "accent": "#6cb0ff", "wait": "#f0b24a", "bad": "#ff8a80", "good": "#57c27a",
-    "add": "#12301d", "del": "#3a1917", "add-mark": "#1f5a34", "del-mark": "#6b2824",
+    "add": "#12301d", "del": "#3a1917", "add-mark": "#1d5632", "del-mark": "#6b2824",
     "tok-keyword": "#d59bf0", "tok-string": "#8fd19e", "tok-number": "#f0b27a", "tok-comment": "#8f99a3",
     "tok-name": "#82b9ff",
     "ansi-0": "#8b949e", "ansi-1": "#ff8a80", "ansi-2": "#57c27a", "ansi-3": "#e0a93b", "ansi-4": "#6cb0ff",

@@ -28,13 +28,13 @@ class Access:
 
     def may_read(self, path: str) -> bool:
         """Whether neither the name nor what it leads to is hidden."""
-        return not any(self._is_hidden(each) for each in self._both(path))
+        return "\0" not in path and not any(self._is_hidden(each) for each in self._both(path))
 
     def may_write(self, path: str, policy: SandboxPolicy, workspace: str) -> bool:
         """Whether name and target lie in writable roots and are neither protected nor hidden."""
         if isinstance(policy, DangerFullAccess):
             return True
-        if isinstance(policy, ReadOnly):
+        if isinstance(policy, ReadOnly) or "\0" in path:
             return False
         roots = self._roots.of(policy, workspace)
         return all(self._is_writable(each, roots) for each in self._both(path))

@@ -62,7 +62,16 @@ def copy() -> Iterator[Path]:
 
 @pytest.mark.skipif(not fits(), reason="the system's Python cannot load the compiled packages of this one")
 @pytest.mark.parametrize(
-    "module", ["test_confinement", "test_works_inside", "test_launching", "test_lifetimes", "test_limits"]
+    "module",
+    [
+        "test_confinement",
+        "test_works_inside",
+        "test_launching",
+        "test_lifetimes",
+        "test_limits",
+        "test_access",
+        "test_denial",
+    ],
 )
 def test_an_ordinary_user_has_the_same_sandbox(copy: Path, module: str) -> None:
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 FOREIGN = ("OPENAI_", "CODEX_", "AZURE_OPENAI_", "OLLAMA_", "LMSTUDIO_", "XDG_", "GIT_", "PYTEST_ADDOPTS", "RUST_LOG")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
+
+LIMIT_S = float(os.environ.get("TEST_LIMIT_S", "120"))
+"""Longest time one test may take, several times what the slowest one needs on a busy machine."""
 
 
 def _is_root() -> bool:
@@ -43,6 +49,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail("needs root, and CI=true: run the tests as root there", pytrace=False)
         pytest.skip("needs root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test that hangs fails after `LIMIT_S`; the alarm also interrupts a waiting event loop."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        pytest.fail(f"still running after {LIMIT_S} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(trylast=True)

@@ -29,9 +29,9 @@ def cases(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(cases: Path, *, uid: int, ci: str) -> subprocess.CompletedProcess[str]:
+def run(cases: Path, *, uid: int, ci: str, limit: str = "60") -> subprocess.CompletedProcess[str]:
     program = f"import os, sys, pytest; os.geteuid = lambda: {uid}; sys.exit(pytest.main(['-p', 'no:cacheprovider']))"
-    env = {**os.environ, "CI": ci, "CODEX_HOME": "/outer", "OPENAI_API_KEY": "a key"}
+    env = {**os.environ, "CI": ci, "CODEX_HOME": "/outer", "OPENAI_API_KEY": "a key", "TEST_LIMIT_S": limit}
     return subprocess.run(
         [sys.executable, "-c", program], cwd=cases, env=env, capture_output=True, text=True, check=False
     )
@@ -54,3 +54,15 @@ def test_cases_that_need_root_fail_for_an_ordinary_user_in_ci(cases: Path) -> No
 def test_cases_that_need_root_run_as_root(cases: Path) -> None:
     done = run(cases, uid=0, ci="true")
     assert "2 passed, 1 skipped" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "hang", ["def test_hang(): threading.Event().wait()", "async def test_hang(): await asyncio.Event().wait()"]
+)
+def test_a_hanging_test_fails_and_the_others_still_run(cases: Path, hang: str) -> None:
+    (cases / "test_hanging.py").write_text(f"import asyncio, threading\n{hang}\n", encoding="utf-8")
+    (cases / "pytest.ini").write_text("[pytest]\nmarkers = needs_root\nasyncio_mode = auto\n", encoding="utf-8")
+    (cases / "test_later.py").write_text("def test_later(): pass\n", encoding="utf-8")
+    done = run(cases, uid=0, ci="", limit="0.3")
+    assert "still running after 0.3 s" in done.stdout
+    assert "1 failed, 3 passed, 1 skipped" in done.stdout

@@ -85,7 +85,8 @@ def command_title(began: ExecCommandBegin) -> str:
 
 def running_command(began: ExecCommandBegin, output: str) -> Bundle:
     """A command that runs, with the end of what it printed so far."""
-    shown = [_cut(line) for line in output_text(output).split("\n")[-_OUTPUT_TAIL:]]
+    lines = output_text(output).removesuffix("\n").split("\n") if output else []
+    shown = [_cut(line) for line in lines[-_OUTPUT_TAIL:]]
     return _command(command_title(began), shown, "  … running")
 
 

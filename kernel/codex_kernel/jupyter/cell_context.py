@@ -60,6 +60,13 @@ class CellContext(msgspec.Struct, eq=False, kw_only=True):
             self.outputs.display(banner(thread.configured))
         return thread
 
+    def page(self, bundle: Bundle) -> None:
+        """Something long to look through: a console opens its pager, elsewhere it is the cell's answer."""
+        if self.outputs.style == "append":
+            self.payload.append({"source": "page", "data": bundle, "start": 0})
+        else:
+            self.result(bundle)
+
     def result(self, bundle: Bundle) -> None:
         """The cell's one answer."""
         self.outputs.result(self.count, bundle)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,8 +20,11 @@ from codex_kernel.jupyter.input_history import InputHistory
 from codex_kernel.jupyter.questions import Questions
 from codex_kernel.jupyter.rich_clients import RichClients
 from codex_kernel.jupyter.wire import EMPTY, MAX_MESSAGE_BYTES, Message, Wire
-from codex_protocol.attach import KernelOptions
+from codex_protocol.attach import KernelOptions, Query
 from codex_protocol.errors import CodexError
+
+if TYPE_CHECKING:
+    from codex_kernel.jupyter.queries import Queries
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ class Kernel:
         self.clients = RichClients(self.agent, self.channels)
         self.questions.someone_else_answers = self.clients.can_answer
         self.questions.may_wait = lambda: options.stay or self.clients.ever
+        self.clients.answer_query = self._answer_query
         self.clients.on_change = self.questions.reconsider
         self.cells = Cells(self)
         self.requests = 0
@@ -48,6 +52,7 @@ class Kernel:
         """Cells hand over events as data too; set by `%events on`."""
         self.introduced = ""
         """Id of the thread whose directory, model and sandbox have been shown."""
+        self._queries: Queries | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -73,6 +78,13 @@ class Kernel:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _answer_query(self, query: Query) -> Any:
+        if self._queries is None:
+            from codex_kernel.jupyter.queries import Queries
+
+            self._queries = Queries(self.agent)
+        return await self._queries.answer(query)
 
     def _on_topic(self, topic: bytes, subscribed: bool) -> None:
         if not subscribed:

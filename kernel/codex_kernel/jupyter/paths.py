@@ -12,7 +12,7 @@ async def find_paths(cwd: Path, query: str, limit: int) -> list[str]:
     from codex_kernel.sandbox.git import git_root, ls_files
 
     if git_root(cwd) is not None:
-        names = await ls_files(cwd)
+        names = [*await ls_files(cwd), *await ls_files(cwd, "untracked")]
     else:
         names = await asyncio.to_thread(_walk, cwd)
     wanted = query.casefold()

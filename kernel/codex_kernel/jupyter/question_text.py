@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalResolved, ExecApprovalRequest
+import msgspec
+
+from codex_protocol.events import (
+    ApplyPatchApprovalRequest,
+    ApprovalRequest,
+    ApprovalResolved,
+    ExecApprovalRequest,
+    McpApprovalRequest,
+)
 from codex_protocol.policy import ReviewDecision
 from codex_render.command_words import script_of
 from codex_render.diff_rows import counts
 from codex_render.safe_text import one_line, visible
 
 _MAX_PATHS = 12
+_MAX_ARGUMENT_CHARS = 2_000
 _ANSWERS = {
     **dict.fromkeys(("y", "yes", "ok", "allow", "approve"), ReviewDecision.APPROVED),
     **dict.fromkeys(("a", "always"), ReviewDecision.APPROVED_FOR_SESSION),
@@ -23,9 +32,15 @@ _WORDS = {
 }
 
 
-def question_of(request: ExecApprovalRequest | ApplyPatchApprovalRequest) -> str:
+def question_of(request: ApprovalRequest) -> str:
     """What a person is asked, with the choices in words."""
-    lines = _command(request) if isinstance(request, ExecApprovalRequest) else _patch(request)
+    match request:
+        case ExecApprovalRequest():
+            lines = _command(request)
+        case ApplyPatchApprovalRequest():
+            lines = _patch(request)
+        case McpApprovalRequest():
+            lines = _mcp_call(request)
     if request.reason:
         lines.append(f"  reason: {one_line(request.reason)}")
     lines.append("[y]es, [a]lways in this thread, [n]o, [s]top the turn: ")
@@ -65,6 +80,12 @@ def _patch(request: ApplyPatchApprovalRequest) -> list[str]:
     if request.grant_root:
         lines.append(f"  and let the thread write below {one_line(request.grant_root)} from now on")
     return lines
+
+
+def _mcp_call(request: McpApprovalRequest) -> list[str]:
+    arguments = one_line(msgspec.json.encode(request.arguments).decode("utf-8"))
+    shown = arguments if len(arguments) <= _MAX_ARGUMENT_CHARS else arguments[:_MAX_ARGUMENT_CHARS] + "…"
+    return [f"Allow a call of {one_line(request.tool)} of the MCP server {one_line(request.server)}?", f"  with {shown}"]
 
 
 def _paths(paths: tuple[str, ...]) -> str:

@@ -14,11 +14,23 @@ from codex_kernel.jupyter.channels import Channels
 from codex_kernel.jupyter.outputs import Outputs
 from codex_kernel.jupyter.question_text import answer_of, question_of, resolved_words
 from codex_kernel.jupyter.wire import Message
-from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalResolved, ExecApprovalRequest, NumberedEvent
-from codex_protocol.ops import ExecApproval, PatchApproval
+from codex_protocol.events import (
+    ApplyPatchApprovalRequest,
+    ApprovalRequest,
+    ApprovalResolved,
+    ExecApprovalRequest,
+    McpApprovalRequest,
+    NumberedEvent,
+)
+from codex_protocol.ops import ExecApproval, McpApproval, PatchApproval
 from codex_protocol.policy import ReviewDecision
 
-Request = ExecApprovalRequest | ApplyPatchApprovalRequest
+Request = ApprovalRequest
+_ANSWERS = {
+    ExecApprovalRequest: ExecApproval,
+    ApplyPatchApprovalRequest: PatchApproval,
+    McpApprovalRequest: McpApproval,
+}
 NOBODY = "nobody"
 """Who denied a question that nobody could be asked."""
 
@@ -102,7 +114,7 @@ class Questions:
 
     def _on_event(self, numbered: NumberedEvent) -> None:
         match numbered.event.msg:
-            case ExecApprovalRequest() | ApplyPatchApprovalRequest() as request:
+            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest() as request:
                 self._waiting[request.approval_id] = request
                 self.reconsider()
             case ApprovalResolved() as resolved:
@@ -123,5 +135,4 @@ class Questions:
         thread = self._agent.current
         if thread is None or thread.ended:
             return
-        op = ExecApproval if isinstance(request, ExecApprovalRequest) else PatchApproval
-        thread.submit(op(id=request.approval_id, decision=decision, by=by))
+        thread.submit(_ANSWERS[type(request)](id=request.approval_id, decision=decision, by=by))

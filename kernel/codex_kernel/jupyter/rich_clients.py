@@ -87,7 +87,8 @@ class RichClients:
         except UsageError as error:
             reply = Refused(message=str(error), reason="usage")
         except CodexError as error:
-            reply = Refused(message=str(error))
+            superseded = type(error).__name__ == "Superseded"
+            reply = Refused(message=str(error), reason="superseded" if superseded else "error")
         except Exception as error:  # a client waits for its reply
             log.exception("a request failed")
             reply = Refused(message=f"internal error: {type(error).__name__}: {error}")

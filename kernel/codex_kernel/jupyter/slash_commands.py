@@ -142,6 +142,12 @@ async def new_thread(context: CellContext, argument: str) -> None:
     await context.thread()
 
 
+async def clear(context: CellContext, argument: str) -> None:
+    """`/clear`: `/new`, and the cell's outputs are taken away."""
+    context.outputs.clear(wait=False)
+    await new_thread(context, argument)
+
+
 async def resume_thread(context: CellContext, argument: str) -> None:
     """`/resume ID|NAME`."""
     if not argument:
@@ -186,7 +192,10 @@ async def show_diff(context: CellContext, argument: str) -> None:
         raise UsageError(f"{cwd} is not inside a git repository, so there is nothing to compare with")
     thread = await context.thread()
     diff = await diff_uncommitted(cwd, sandbox=thread.sandbox)
-    context.result(bundles.unified_diff(diff) if diff.strip() else {"text/plain": "nothing is changed"})
+    if diff.strip():
+        context.page(bundles.unified_diff(diff))
+    else:
+        context.result({"text/plain": "nothing is changed"})
 
 
 async def review(context: CellContext, argument: str) -> None:
@@ -230,6 +239,7 @@ COMMANDS: dict[str, tuple[str, Run]] = {
     "model": ("show or choose the model", choose_model),
     "approvals": ("show or choose what may be done without asking", choose_approvals),
     "new": ("begin another thread", new_thread),
+    "clear": ("begin another thread, and clear the cell", clear),
     "resume": ("go on with a stored thread", resume_thread),
     "fork": ("go on in a copy of a thread", fork_thread),
     "threads": ("list or search stored threads", list_stored),

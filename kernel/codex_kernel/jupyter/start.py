@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, decode_options
@@ -67,7 +67,13 @@ def parent_pid(environment: Mapping[str, str]) -> int | None:
 
 
 def serve(
-    file: Path, options: KernelOptions, *, parent: int | None = None, owner: int | None = None, own_file: bool = False
+    file: Path,
+    options: KernelOptions,
+    *,
+    parent: int | None = None,
+    owner: int | None = None,
+    own_file: bool = False,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a kernel on the connection file to its end; the exit code.
 
@@ -77,6 +83,7 @@ def serve(
         parent: Process that the kernel does not outlive.
         owner: Descriptor of a connection: its end of file ends the kernel.
         own_file: The file is removed at the end.
+        on_ready: Called once it listens.
 
     Raises:
         CodexError: The file cannot be used, or an address cannot be had.
@@ -104,6 +111,7 @@ def serve(
             "this kernel talks over TCP without encryption, as its launcher asked: other users of this machine can "
             "read what it says; Jupyter's transport_encryption or ipc would prevent that"
         )
+    on_ready()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # interrupts come as messages; Ctrl-C is meant for the console
     try:
         asyncio.run(_serve(sockets, wire, options, file, parent, owner))

@@ -82,7 +82,9 @@ class Channels:
         parent: msgspec.Raw = EMPTY,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Tell everybody."""
+        """Tell everybody; who has just subscribed is welcomed first."""
+        if not self._closed and int(self._sockets.iopub.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._read_topics()
         frames = self.wire.pack(msg_type, content, parent, idents=(msg_type.encode(),), metadata=metadata)
         self._send(self._sockets.iopub, frames)
 

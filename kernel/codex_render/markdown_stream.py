@@ -16,9 +16,9 @@ from codex_render.markdown import Block, blocks, render_block
 
 _SMALL = 1024
 _fence = re.compile(r" {0,3}(`{3,}|~{3,})")
-# After a blank line, text at the left margin that marks no list item or quote always begins another block.
-_breaks = re.compile(r"\n[ \t]*\n(?=[^\s\-+*>0-9])")
-_ends_broken = re.compile(r"\n[ \t]*\n[^\s\-+*>0-9][^\n]*\Z")
+# After a blank line, text at the left margin that marks no list item, quote or code always begins another block.
+_breaks = re.compile(r"\n[ \t]*\n(?=[^\s\-+*>0-9`~])")
+_ends_broken = re.compile(r"\n[ \t]*\n[^\s\-+*>0-9`~][^\n]*\Z")
 
 
 class BlockChange(NamedTuple):

@@ -84,10 +84,19 @@ def test_past_its_bound_the_middle_of_an_output_is_left_out_and_counted() -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["\x1b[" * 100_000, "\x1b]" * 100_000, "\x1b[31m" * 50_000, "a\r" * 100_000, "\x1b[9999C\b" * 30_000, "x" * 1_000_000,
-     "\x1b]" + "x" * 500_000, "\x1b[1;" * 50_000, "\x1b[9999Cx\r" * 3_000],
+    [
+        "\x1b[" * 100_000,
+        "\x1b]" * 100_000,
+        "\x1b[31m" * 50_000,
+        "a\r" * 100_000,
+        "\x1b[9999C\b" * 30_000,
+        "x" * 1_000_000,
+        "\x1b]" + "x" * 500_000,
+        "\x1b[1;" * 50_000,
+        "\x1b[9999Cx\r" * 3_000,
+    ],
     ids=lambda text: repr(text[:8]),
-)  # fmt: skip
+)
 def test_no_output_takes_long(text: str) -> None:
     began = time.process_time()
     stream = AnsiStream()

@@ -12,6 +12,12 @@ from codex_render.diff_files import FileDiff, Hunk, of_changes, parse_diff, side
 from codex_render.diff_rows import DiffRow
 
 
+LINES = (
+    "diff --git a/x b/x|--- a/x|+++ b/x|@@ -1,2 +1,3 @@|@@ -0,0 +1 @@|+a|-b| c|\\ No||new file mode 100644|"
+    "deleted file mode 1|rename from x|rename to y|Binary files a and b differ"
+)
+
+
 def brief(file: FileDiff) -> tuple[str, str | None, str, int, int, str]:
     return (file.path, file.old_path, file.status, file.added, file.removed, file.note)
 
@@ -111,27 +117,7 @@ def test_what_is_no_diff_is_no_error(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(
-            [
-                "diff --git a/x b/x",
-                "--- a/x",
-                "+++ b/x",
-                "@@ -1,2 +1,3 @@",
-                "@@ -0,0 +1 @@",
-                "+a",
-                "-b",
-                " c",
-                "\\ No",
-                "",
-            ]
-            + [
-                "new file mode 100644",
-                "deleted file mode 1",
-                "rename from x",
-                "rename to y",
-                "Binary files a and b differ",
-            ]
-        ),
+        st.sampled_from(LINES.split("|")),
         max_size=40,
     )
 )

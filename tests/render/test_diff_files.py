@@ -11,7 +11,6 @@ from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFil
 from codex_render.diff_files import FileDiff, Hunk, of_changes, parse_diff, side_by_side
 from codex_render.diff_rows import DiffRow
 
-
 LINES = (
     "diff --git a/x b/x|--- a/x|+++ b/x|@@ -1,2 +1,3 @@|@@ -0,0 +1 @@|+a|-b| c|\\ No||new file mode 100644|"
     "deleted file mode 1|rename from x|rename to y|Binary files a and b differ"

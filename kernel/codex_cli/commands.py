@@ -276,13 +276,41 @@ ROOT = Command(
         Command("help", "Print help for a command", arguments=("[COMMAND]...",)),
         _MCP,
         Command("mcp-server", "Same as 'codex mcp'", options=(CONFIG, _DEMO)),
-        _later("threads", "listing, naming and archiving threads"),
+        Command(
+            "threads",
+            "List the threads that run and the stored ones",
+            options=(
+                Option("--json", help="Print each thread as a JSON object on a line of its own"),
+                Option("--archived", help="The archived ones instead"),
+                Option("--all", help="All of them, not the newest 50"),
+                Option("--limit", metavar="N", help="At most so many"),
+            ),
+            arguments=("[WORDS]",),
+            details="With WORDS, only threads in which every word was said, or stands in the name or directory.",
+        ),
         _later("archive", "archiving a thread"),
         _later("unarchive", "bringing an archived thread back"),
         _later("delete", "deleting a thread"),
         _later("resume", "opening an earlier thread in the page; 'codex exec resume' works"),
         _later("fork", "forking a thread in the page; 'codex exec fork' works"),
-        _later("kernel", "the Jupyter kernel"),
+        Command(
+            "kernel",
+            "Use the agent from Jupyter",
+            subcommands=(
+                Command(
+                    "install",
+                    "Write the kernelspec by which Jupyter finds the agent",
+                    options=(
+                        Option("--user", help="For this user (the default)"),
+                        Option("--sys-prefix", help="Into the environment this codex runs in"),
+                        Option("--prefix", metavar="DIR", completes="dir", help="Into the environment in DIR"),
+                        Option(
+                            "--fork", help="Kernels come from a fork server: faster, for a Jupyter of this environment"
+                        ),
+                    ),
+                ),
+            ),
+        ),
         _later("search", "searching threads and files"),
         _later("export", "exporting threads"),
         _later("rules", "checking command rules"),

@@ -117,6 +117,14 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.sandbox_command import run_sandbox_command
 
             return run_sandbox_command(parsed)
+        case ("kernel", "install"):
+            from codex_cli.kernel_command import run_kernel_command
+
+            return run_kernel_command(parsed)
+        case ("threads",):
+            from codex_cli.threads_command import run_threads_command
+
+            return run_threads_command(parsed)
         case ("completion",):
             from codex_cli.completion import completion_script
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from codex_kernel.jupyter.agent import Agent
+from codex_kernel.jupyter.announcing import Announcing
 from codex_kernel.jupyter.cells import Cells
 from codex_kernel.jupyter.channels import Channels
 from codex_kernel.jupyter.connection import Sockets
@@ -33,8 +34,16 @@ class Kernel:
     """One agent behind five sockets."""
 
     def __init__(self, sockets: Sockets, wire: Wire, options: KernelOptions, hidden: tuple[Path, ...] = ()) -> None:
-        """Nothing is read before `run`; the thread is opened when it is first needed."""
+        """Nothing is read before `run`; the thread is opened when it is first needed.
+
+        Args:
+            sockets: Bound.
+            wire: Signs and checks.
+            options: How to open the thread.
+            hidden: The connection file, and other places no command may see.
+        """
         self.agent = Agent(options, hidden)
+        self._announcing = Announcing(self.agent, hidden[0]) if hidden else None
         self.channels = Channels(sockets, wire, self._on_message, self._on_topic)
         self.history = InputHistory(wire.session)
         self.questions = Questions(self.agent, self.channels)
@@ -66,6 +75,8 @@ class Kernel:
             runner.cancel()
             await asyncio.wait({runner})
             await self.agent.close()
+            if self._announcing is not None:
+                self._announcing.close()
             self.history.close()
             self.channels.close()
 

@@ -85,7 +85,10 @@ def _patch(request: ApplyPatchApprovalRequest) -> list[str]:
 def _mcp_call(request: McpApprovalRequest) -> list[str]:
     arguments = one_line(msgspec.json.encode(request.arguments).decode("utf-8"))
     shown = arguments if len(arguments) <= _MAX_ARGUMENT_CHARS else arguments[:_MAX_ARGUMENT_CHARS] + "…"
-    return [f"Allow a call of {one_line(request.tool)} of the MCP server {one_line(request.server)}?", f"  with {shown}"]
+    return [
+        f"Allow a call of {one_line(request.tool)} of the MCP server {one_line(request.server)}?",
+        f"  with {shown}",
+    ]
 
 
 def _paths(paths: tuple[str, ...]) -> str:

@@ -47,6 +47,8 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """What the sandbox seems to have stopped, in one sentence; None when the command failed by itself."""
     killed_because: str | None = None
     """Why we ended the tree (memory, disk), in one sentence; None otherwise."""
+    warning: str | None = None
+    """What a person should look at: something it changed that the sandbox could only notice, in one sentence."""
 
 
 class Chunk(msgspec.Struct, frozen=True):

@@ -8,10 +8,9 @@ from __future__ import annotations
 import _socket
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -25,7 +24,9 @@ from codex_kernel.sandbox.recipe import ALL_LAYERS, Layer, confined_recipe
 
 _TRY_S = 10
 _CACHE = "sandbox-probe.json"
-_VERSION = 1
+_VERSION = 2
+_DOUBT_S = 3600
+"""How long a rung below the first is believed: what failed may have been a passing shortage."""
 FORCED = "CODEX_SANDBOX_LOWEST_RUNG"
 """Environment variable: pretend that rungs above this number failed. It can only lower."""
 
@@ -39,6 +40,8 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """The program that builds the namespaces, on rung 2."""
     reasons: tuple[str, ...] = ()
     """Why each higher rung failed, as the kernel put it."""
+    found_at: float = 0.0
+    """Seconds since the epoch."""
 
 
 _CANDIDATES: tuple[tuple[int, frozenset[Layer], bool], ...] = (
@@ -63,13 +66,12 @@ def find_rung(runtime_dir: Path, *, lowest: int | None = None, layers: frozenset
     if layers != ALL_LAYERS:
         return _with_layers(layers, forced)
     known = _read(runtime_dir)
-    if known is None:
-        known = {}
     key = str(forced)
-    if key not in known:
-        known[key] = _probe(runtime_dir, forced)
-        _write(runtime_dir, known)
-    return known[key]
+    rung = known.get(key)
+    if rung is None or (rung.number > 1 and not 0 <= time.time() - rung.found_at < _DOUBT_S):
+        rung = msgspec.structs.replace(_probe(runtime_dir, forced), found_at=time.time())
+        _write(runtime_dir, known | {key: rung})
+    return rung
 
 
 def forget(runtime_dir: Path) -> None:
@@ -93,6 +95,9 @@ def _with_layers(layers: frozenset[Layer], forced: int) -> Rung:
 def _probe(runtime_dir: Path, forced: int) -> Rung:
     if sys.platform != "linux":
         return NOTHING
+    import shutil
+    import tempfile
+
     reasons: list[str] = []
     runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="probe-", dir=runtime_dir))
@@ -120,7 +125,11 @@ echo x >"$1/inside/new" || exit 3
 if { echo x >"$1/outside/new"; } 2>/dev/null; then exit 4; fi
 if { echo x >"$1/inside/sealed/new"; } 2>/dev/null; then exit 5; fi
 """
-_SAID = {3: "a writable directory was not writable", 4: "a write outside the roots went through"}
+_SAID = {
+    3: "a writable directory was not writable",
+    4: "a write outside the roots went through",
+    5: "a write to a protected directory went through",
+}
 
 
 def _try(folder: str, layers: frozenset[Layer], bwrap: str | None) -> str | None:
@@ -218,12 +227,12 @@ def _machine() -> str:
     return f"{_VERSION} {boot} {os.uname().release} {os.geteuid()} {sys.executable} {bubblewrap.find()}"
 
 
-def _read(runtime_dir: Path) -> dict[str, Rung] | None:
+def _read(runtime_dir: Path) -> dict[str, Rung]:
     try:
         kept = msgspec.json.decode((runtime_dir / _CACHE).read_bytes(), type=_Cache)
     except (OSError, msgspec.DecodeError):
-        return None
-    return dict(kept.rungs) if kept.machine == _machine() else None
+        return {}
+    return kept.rungs if kept.machine == _machine() else {}
 
 
 def _write(runtime_dir: Path, rungs: dict[str, Rung]) -> None:

@@ -58,6 +58,7 @@ class Slot:
         self._lock = asyncio.Lock()
         self._plan: Confinement | None = None
         self._network_seen = False
+        self._compare = False
         self._watched: dict[str, Identity | None] = {}
         self._helper: Helper | None = None
         self._retired: list[Helper] = []
@@ -77,7 +78,7 @@ class Slot:
         for attempt in range(_ATTEMPTS):
             helper = await self.helper()
             try:
-                return await helper.run(command, env, lambda ending: self._describe(command, ending), self._ended)
+                return await helper.run(command, env, self._describer(command), self._ended)
             except HelperFailed:
                 continue  # it died between two commands; the next one is fresh
             except NotStarted as error:
@@ -124,6 +125,7 @@ class Slot:
                     self._distrust()
             except OSError as error:
                 reason = str(error)
+                self._distrust()
         raise SandboxError(f"The sandbox cannot be set up: {reason}.")
 
     async def _launch_once(self) -> Helper:
@@ -138,6 +140,7 @@ class Slot:
         helper = await Helper.launch(recipe, bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ())
         self._plan = plan
         self._network_seen = recipe["unix"]
+        self._compare = not recipe["private_ipc"]
         self._watched = dict.fromkeys((mask.path for mask in plan.masks), None)
         self._watched |= {path: (device, inode) for path, device, inode in recipe["pins"]}
         return helper
@@ -158,8 +161,17 @@ class Slot:
                 self._retired.append(self._helper)
             self._helper = None
 
-    def _describe(self, command: Command, ending: Ending) -> Exit:
-        return words.describe(command, ending, self._plan, network_seen=self._network_seen)
+    def _describer(self, command: Command) -> Callable[[Ending], Exit]:
+        """What puts the command's ending into words, by the plan it starts under."""
+        plan, seen = self._plan, self._network_seen
+        if plan is None or not self._compare:
+            return lambda ending: words.describe(command, ending, plan, network_seen=seen, changed=lambda: None)
+        from codex_kernel.sandbox.tampering import fingerprints, tampered
+
+        before = fingerprints(plan)
+        return lambda ending: words.describe(
+            command, ending, plan, network_seen=seen, changed=lambda: tampered(before, fingerprints(plan))
+        )
 
     def _ended(self) -> None:
         self._retired = [helper for helper in self._retired if helper.busy]

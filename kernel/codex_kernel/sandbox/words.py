@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 
 from codex_kernel.sandbox.inside import wire
 from codex_kernel.sandbox.interface import Command, Exit
@@ -91,7 +92,14 @@ def not_started(command: Command, error: NotStarted) -> SandboxError:
     return SandboxError(f"{program}: could not be confined, so it was not run ({error}).")
 
 
-def describe(command: Command, ending: Ending, plan: Confinement | None, *, network_seen: bool) -> Exit:
+def describe(
+    command: Command,
+    ending: Ending,
+    plan: Confinement | None,
+    *,
+    network_seen: bool,
+    changed: Callable[[], str | None],
+) -> Exit:
     """An ending in words.
 
     Args:
@@ -99,6 +107,7 @@ def describe(command: Command, ending: Ending, plan: Confinement | None, *, netw
         ending: How it ended.
         plan: What it was confined to; None when it was not.
         network_seen: Whether its connects were seen.
+        changed: What it changed and should not have, on machines that can only notice.
     """
     killed = next((note for note in ending.notes if note.startswith("killed:")), None)
     denied: str | None = None
@@ -111,7 +120,15 @@ def describe(command: Command, ending: Ending, plan: Confinement | None, *, netw
         signal=ending.signal or None,
         denied=denied,
         killed_because=_killed_because(killed) if killed is not None else None,
+        warning=changed() or _removed(ending.notes),
     )
+
+
+def _removed(notes: list[str]) -> str | None:
+    paths = [note.removeprefix("removed:") for note in notes if note.startswith("removed:")]
+    if not paths:
+        return None
+    return f"It made {', '.join(paths)}, which git would obey; that was taken away again."
 
 
 def _killed_because(note: str) -> str:

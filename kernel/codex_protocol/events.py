@@ -535,6 +535,24 @@ class ListCustomPromptsResponse(_Event, tag="list_custom_prompts_response", froz
     custom_prompts: tuple[dict[str, Any], ...]
 
 
+class ListedSkill(msgspec.Struct, frozen=True, kw_only=True):
+    """A skill, for completion of `$name`."""
+
+    name: str
+    description: str
+    path: str
+    """Its `SKILL.md`, absolute."""
+    scope: str
+    """`repo`, `user`, `system` or `admin`."""
+
+
+class SkillsListed(_Event, tag="skills_listed", frozen=True, kw_only=True):
+    """The skills of the thread, and one sentence for each file that cannot be used as one."""
+
+    skills: tuple[ListedSkill, ...]
+    problems: tuple[str, ...] = ()
+
+
 class RulesListed(_Event, tag="rules_listed", frozen=True, kw_only=True):
     """The rules that count for this thread, in the order of their layers."""
 
@@ -603,6 +621,7 @@ EventMsg = (
     | GetHistoryEntryResponse
     | McpListToolsResponse
     | ListCustomPromptsResponse
+    | SkillsListed
     | RulesListed
     | RulesPreviewed
     | ConversationHistory

@@ -5,7 +5,7 @@ Source: spec/agent-loop.md section 1.1; newer ops follow spec/modern-features.md
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -32,7 +32,14 @@ class LocalImageInput(msgspec.Struct, frozen=True, tag="local_image", forbid_unk
     path: str
 
 
-UserInputItem = TextInput | ImageInput | LocalImageInput
+class SkillInput(msgspec.Struct, frozen=True, tag="skill", forbid_unknown_fields=True):
+    """A skill the user chose, by its name and its `SKILL.md`."""
+
+    name: str
+    path: str
+
+
+UserInputItem = TextInput | ImageInput | LocalImageInput | SkillInput
 
 
 class _Op(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -129,6 +136,10 @@ class ListCustomPrompts(_Op, tag="list_custom_prompts", frozen=True, kw_only=Tru
     """Ask for the user's custom prompts."""
 
 
+class ListSkills(_Op, tag="list_skills", frozen=True, kw_only=True):
+    """Ask for the skills that `$name` can stand for; answered by `skills_listed`."""
+
+
 class ListRules(_Op, tag="list_rules", frozen=True, kw_only=True):
     """Ask for the rules that count for this thread; answered by `rules_listed`."""
 
@@ -194,6 +205,7 @@ Op = (
     | GetHistory
     | ListMcpTools
     | ListCustomPrompts
+    | ListSkills
     | ListRules
     | AddRules
     | RemoveRule

@@ -59,6 +59,9 @@ def every_event() -> list[ev.EventMsg]:
         ev.GetHistoryEntryResponse(offset=0, log_id=1),
         ev.McpListToolsResponse(tools={}),
         ev.ListCustomPromptsResponse(custom_prompts=()),
+        ev.SkillsListed(
+            skills=(ev.ListedSkill(name="pdf", description="Reads PDF", path="/s/pdf/SKILL.md", scope="user"),)
+        ),
         ev.RulesListed(rules=(), user_file="/home/me/.codex/rules/default.rules"),
         ev.RulesPreviewed(prefixes=(("npm", "test"),), would_allow=("npm test",)),
         ev.ConversationHistory(conversation_id="T", entries=()),

@@ -7,14 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from codex_kernel.core.context import context_messages
 from codex_kernel.core.history import is_call, is_context
-from codex_kernel.core.instructions import (
-    base_instructions,
-    commands_notice,
-    environment_message,
-    permissions_message,
-    user_instructions_message,
-)
+from codex_kernel.core.instructions import base_instructions
 from codex_kernel.core.prompts import prompt_text
 from codex_kernel.core.sampling import Partial, sample
 from codex_kernel.model.interface import Prompt
@@ -126,21 +121,12 @@ def _without_oldest(items: list[Item]) -> list[Item] | None:
 
 
 def _replacement(state: ThreadState, settings: TurnSettings, summary: str) -> list[Item]:
-    facts = state.sandbox.facts(settings.sandbox_policy)
-    context: list[Item] = [
-        permissions_message(
-            settings.approval_policy, settings.sandbox_policy, settings.cwd, commands=commands_notice(facts.rung)
-        )
-    ]
-    if state.user_instructions:
-        context.append(user_instructions_message(state.user_instructions, settings.cwd))
-    context.append(environment_message(settings.cwd, settings.approval_policy, settings.sandbox_policy))
     text = f"{prompt_text('compacted.md')}\n\n{summary.strip()}"
     if state.plan:
         marks = {"completed": "[x]", "in_progress": "[>]", "pending": "[ ]"}
         steps = "\n".join(f"- {marks[step.status]} {step.step}" for step in state.plan)
         text += f"\n\nThe plan as it stands ([x] done, [>] in progress):\n{steps}"
-    return [*context, *_kept_user_messages(state.history.items), user_message(text)]
+    return [*context_messages(state, settings), *_kept_user_messages(state.history.items), user_message(text)]
 
 
 def _kept_user_messages(items: list[Item]) -> list[Item]:

@@ -16,17 +16,25 @@ from codex_protocol.items import Item, Message
 
 def missing_context(state: ThreadState, settings: TurnSettings) -> list[Message]:
     """The context messages that the history does not end up saying yet, in the order they are sent."""
+    said = _last_of_each_kind(state.history.items)
+    return [message for message in context_messages(state, settings) if said.get(_kind(message)) != message.text()]
+
+
+def context_messages(state: ThreadState, settings: TurnSettings) -> list[Message]:
+    """All context messages, in the order they are sent."""
     facts = state.sandbox.facts(settings.sandbox_policy)
     wanted = [
         permissions_message(
             settings.approval_policy, settings.sandbox_policy, settings.cwd, commands=commands_notice(facts.rung)
         )
     ]
+    skills = state.skills.message(settings.context_window())
+    if skills is not None:
+        wanted.append(skills)
     if state.user_instructions:
         wanted.append(user_instructions_message(state.user_instructions, settings.cwd))
     wanted.append(environment_message(settings.cwd, settings.approval_policy, settings.sandbox_policy))
-    said = _last_of_each_kind(state.history.items)
-    return [message for message in wanted if said.get(_kind(message)) != message.text()]
+    return wanted
 
 
 def _last_of_each_kind(items: list[Item]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from codex_kernel.core.recording import RolloutRecorder
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import NoRecorder, Recorder, ThreadState
 from codex_kernel.core.thread_rules import ThreadRules
+from codex_kernel.core.thread_skills import ThreadSkills
 from codex_kernel.tools.registry import ToolRegistry
 from codex_kernel.tools.sessions import CommandSessions
 from codex_protocol.errors import ThreadError
@@ -123,6 +124,7 @@ def open_thread(
     settings = state.settings
     notices = (
         *config.warnings,
+        *state.skills.problems,
         *(source.notices if source else ()),
         *(writer.notices if writer else ()),
         *_changed_model(source, settings.model),
@@ -260,9 +262,15 @@ def _state(
         approvals=Approvals(recorder, can_ask=can_ask),
         consents=Consents(home.workbench),
         rules=rules,
+        skills=ThreadSkills(config, _user_home(environment)),
         base_environment=dict(environment),
         user_instructions=user_instructions(config, home.root),
     )
+
+
+def _user_home(environment: Mapping[str, str]) -> Path | None:
+    home = environment.get("HOME", "")
+    return Path(home) if home.startswith("/") else None
 
 
 def _take_over(state: ThreadState, source: Rollout) -> None:

@@ -14,6 +14,7 @@ from codex_kernel.core.consents import Consents
 from codex_kernel.core.history import History
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.thread_rules import ThreadRules
+from codex_kernel.core.thread_skills import ThreadSkills
 from codex_protocol.events import EventMsg, PlanStep, TokenUsage
 from codex_protocol.items import Item, encode_item
 
@@ -121,6 +122,7 @@ class ThreadState(msgspec.Struct, kw_only=True, eq=False):
     approvals: Approvals
     consents: Consents
     rules: ThreadRules
+    skills: ThreadSkills
     base_environment: dict[str, str]
     """The environment the thread was opened with; the policy for commands is applied to it."""
     user_instructions: str | None = None

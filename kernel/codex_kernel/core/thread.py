@@ -30,6 +30,7 @@ from codex_protocol.events import (
     RulesPreviewed,
     SessionConfigured,
     ShutdownComplete,
+    SkillsListed,
     TaskComplete,
     TaskStarted,
     ThreadNameUpdated,
@@ -51,6 +52,7 @@ from codex_protocol.ops import (
     ListCustomPrompts,
     ListMcpTools,
     ListRules,
+    ListSkills,
     Op,
     OverrideTurnContext,
     PatchApproval,
@@ -322,10 +324,19 @@ class Thread:
             case ListCustomPrompts():
                 prompts = await asyncio.to_thread(self._opened.custom_prompts)
                 self._emit(id, ListCustomPromptsResponse(custom_prompts=prompts))
+            case ListSkills():
+                self._emit(id, self._skills())
             case ListRules() | AddRules() | RemoveRule() | PreviewRules():
                 await self._about_rules(id, op)
             case Shutdown():
                 pass
+
+    def _skills(self) -> SkillsListed:
+        skills = tuple(
+            ListedSkill(name=skill.name, description=skill.description, path=str(skill.file), scope=skill.scope)
+            for skill in self._state.skills.all
+        )
+        return SkillsListed(skills=skills, problems=self._state.skills.problems)
 
     def _conversation(self) -> ConversationHistory:
         entries = tuple(msgspec.json.decode(encode_item(item)) for item in self._state.history.items)
@@ -351,15 +362,22 @@ class Thread:
         if message is None:
             self._emit(id, Warning(message="The input was empty, so nothing was sent."))
             return
+        skills, problems = self._state.skills.named_in(op.items, settings.cwd)
+        for problem in problems:
+            self._emit(id, Warning(message=problem))
         told = UserMessage(message=text_of(op.items), images=images_of(op.items), client_id=op.client_id)
         if self._turn is not None:  # steer: on disk now, to the model with its next request
-            self._state.history.write(message)
-            self._state.steered.append(message)
-            self._emit(id, msgspec.structs.replace(told, steered=True))
+            self._steer(id, [message, *skills], told)
             return
-        self._start_turn(id, settings, message, told)
+        self._start_turn(id, settings, [message, *skills], told)
 
-    def _start_turn(self, id: str, settings: TurnSettings, message: Message, told: UserMessage) -> None:
+    def _steer(self, id: str, messages: list[Message], told: UserMessage) -> None:
+        for message in messages:
+            self._state.history.write(message)
+        self._state.steered += messages
+        self._emit(id, msgspec.structs.replace(told, steered=True))
+
+    def _start_turn(self, id: str, settings: TurnSettings, messages: list[Message], told: UserMessage) -> None:
         from codex_kernel.core.context import missing_context
         from codex_kernel.core.turn import Turn
 
@@ -368,7 +386,7 @@ class Thread:
         state.history.record(*missing_context(state, settings))
         started = TaskStarted(model_context_window=settings.context_window())
         state.recorder.event(started)
-        state.history.record(message)
+        state.history.record(*messages)
         self._emit(id, started)
         self._emit(id, told)
         turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from codex_kernel.tools.images import UnreadableImage, load_image
 from codex_protocol.items import ContentPart, InputImage, InputText, Message
-from codex_protocol.ops import ImageInput, LocalImageInput, TextInput, UserInputItem
+from codex_protocol.ops import ImageInput, LocalImageInput, SkillInput, TextInput, UserInputItem
 
 
 async def message_of(items: tuple[UserInputItem, ...], cwd: Path) -> Message | None:
@@ -29,6 +29,8 @@ async def message_of(items: tuple[UserInputItem, ...], cwd: Path) -> Message | N
             case LocalImageInput():
                 number += 1
                 parts += await _local_image(cwd / item.path, number)
+            case SkillInput():
+                parts.append(InputText(f"${item.name}"))
     return Message(role="user", content=tuple(parts)) if parts else None
 
 
@@ -41,14 +43,28 @@ async def _local_image(path: Path, number: int) -> list[ContentPart]:
 
 
 def text_of(items: tuple[UserInputItem, ...]) -> str:
-    """The typed text alone, parts joined by line ends."""
-    return "\n".join(item.text for item in items if isinstance(item, TextInput))
+    """The typed text, and each chosen skill as `$name`, joined by line ends."""
+    texts: list[str] = []
+    for item in items:
+        match item:
+            case TextInput():
+                texts.append(item.text)
+            case SkillInput():
+                texts.append(f"${item.name}")
+            case _:
+                pass
+    return "\n".join(texts)
 
 
 def images_of(items: tuple[UserInputItem, ...]) -> tuple[str, ...]:
     """Paths and URLs of the attached images."""
-    return tuple(
-        item.path if isinstance(item, LocalImageInput) else item.image_url
-        for item in items
-        if not isinstance(item, TextInput)
-    )
+    found: list[str] = []
+    for item in items:
+        match item:
+            case LocalImageInput():
+                found.append(item.path)
+            case ImageInput():
+                found.append(item.image_url)
+            case _:
+                pass
+    return tuple(found)

@@ -23,9 +23,8 @@ import msgspec
 from codex_protocol.errors import UsageError
 from codex_protocol.events import (
     EVENT_KINDS,
-    ApplyPatchApprovalRequest,
+    ApprovalRequest,
     Event,
-    ExecApprovalRequest,
     NumberedEvent,
     PlanStep,
     SessionConfigured,
@@ -130,7 +129,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     usage: TokenUsage = TokenUsage()
     plan: tuple[PlanStep, ...] = ()
     name: str | None = None
-    pending: tuple[ExecApprovalRequest | ApplyPatchApprovalRequest, ...] = ()
+    pending: tuple[ApprovalRequest, ...] = ()
     """Open questions, oldest first."""
 
 

@@ -425,6 +425,43 @@ class ApplyPatchApprovalRequest(_Event, tag="apply_patch_approval_request", froz
     grant_root: str | None = None
 
 
+class McpApprovalRequest(_Event, tag="mcp_approval_request", frozen=True, kw_only=True):
+    """A call to an MCP server's tool waits for a person's answer; follows its `mcp_tool_call_begin`."""
+
+    call_id: str
+    approval_id: str
+    digest: str
+    """SHA-256 of server, tool and arguments; checked again before the call is made."""
+    server: str
+    tool: str
+    arguments: Any = None
+    reason: str | None = None
+
+
+class ElicitationRequest(_Event, tag="elicitation_request", frozen=True, kw_only=True):
+    """An MCP server asks the user something of its own; answered by the op `elicitation_answer`."""
+
+    id: str
+    server: str
+    message: str
+    """The server's words."""
+    mode: Literal["form", "url"] = "form"
+    schema: dict[str, Any] = {}
+    """Of a form: JSON Schema of a flat object."""
+    url: str | None = None
+    """Of mode `url`: where the user is asked to go."""
+
+
+class ElicitationResolved(_Event, tag="elicitation_resolved", frozen=True, kw_only=True):
+    """A server's question was answered, or needs no answer any more; later answers are ignored."""
+
+    id: str
+    server: str
+    action: Literal["accept", "decline", "cancel"]
+    by: str | None = None
+    """Who answered; None when nobody could."""
+
+
 class ApprovalResolved(_Event, tag="approval_resolved", frozen=True, kw_only=True):
     """An approval was answered; later answers are ignored."""
 
@@ -579,6 +616,9 @@ class ShutdownComplete(_Event, tag="shutdown_complete", frozen=True, kw_only=Tru
     """Everything is on disk and the thread's loop ends; the last event."""
 
 
+ApprovalRequest = ExecApprovalRequest | ApplyPatchApprovalRequest | McpApprovalRequest
+"""Everything that waits for a person's decision."""
+
 EventMsg = (
     SessionConfigured
     | Error
@@ -606,6 +646,9 @@ EventMsg = (
     | TerminalInteraction
     | ExecApprovalRequest
     | ApplyPatchApprovalRequest
+    | McpApprovalRequest
+    | ElicitationRequest
+    | ElicitationResolved
     | ApprovalResolved
     | BackgroundEvent
     | PatchApplyBegin

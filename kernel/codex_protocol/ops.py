@@ -105,6 +105,25 @@ class PatchApproval(_Op, tag="patch_approval", frozen=True, kw_only=True):
     by: str | None = None
 
 
+class McpApproval(_Op, tag="mcp_approval", frozen=True, kw_only=True):
+    """The answer to an `mcp_approval_request`; the first one counts."""
+
+    id: str
+    decision: ReviewDecision
+    by: str | None = None
+
+
+class ElicitationAnswer(_Op, tag="elicitation_answer", frozen=True, kw_only=True):
+    """The answer to an `elicitation_request`; the first one counts."""
+
+    id: str
+    action: Literal["accept", "decline", "cancel"]
+    """The user gave it, refused, or does not want to be asked."""
+    content: dict[str, Any] | None = None
+    """What was filled in, with `accept` of a form."""
+    by: str | None = None
+
+
 class RunUserShellCommand(_Op, tag="run_user_shell_command", frozen=True, kw_only=True):
     """Run the user's own command in the sandbox and put it and its output into the history."""
 
@@ -199,6 +218,8 @@ Op = (
     | OverrideTurnContext
     | ExecApproval
     | PatchApproval
+    | McpApproval
+    | ElicitationAnswer
     | RunUserShellCommand
     | AddToHistory
     | GetHistoryEntryRequest

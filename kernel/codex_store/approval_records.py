@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalResolved, ExecApprovalRequest
+from codex_protocol.events import ApprovalRequest, ApprovalResolved
 from codex_protocol.policy import ReviewDecision
 from codex_store.rollout_lines import ApprovalAnswered, ApprovalRequested
-
-ApprovalRequest = ExecApprovalRequest | ApplyPatchApprovalRequest
 
 
 class ApprovalAnswer(msgspec.Struct, frozen=True, kw_only=True):

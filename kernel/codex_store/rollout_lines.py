@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest, TokenUsage
+from codex_protocol.events import ApprovalRequest, TokenUsage
 from codex_protocol.items import Item, OtherItem, encode_item
 from codex_protocol.policy import (
     ApprovalPolicy,
@@ -238,7 +238,7 @@ class RolledBackLine(msgspec.Struct, frozen=True, kw_only=True, tag="thread_roll
 class ApprovalRequested(msgspec.Struct, frozen=True, kw_only=True, tag="approval_requested"):
     """A person was about to be asked; of our own kind."""
 
-    request: ExecApprovalRequest | ApplyPatchApprovalRequest
+    request: ApprovalRequest
 
 
 class ApprovalAnswered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="approval_answered"):

@@ -22,6 +22,7 @@ from codex_protocol.events import (
     ApprovalResolved,
     EventMsg,
     ExecApprovalRequest,
+    McpApprovalRequest,
     TaskComplete,
     TaskStarted,
     ThreadNameUpdated,
@@ -195,7 +196,7 @@ class RolloutWriter:
                 self._event(TurnAbortedLine(turn_id=self._turn_id, reason=msg.reason))
             case TokenCount():
                 self._event(_token_count(msg))
-            case ExecApprovalRequest() | ApplyPatchApprovalRequest():
+            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest():
                 self._approvals.requested(msg, now_stamp().decode())
                 self._workbench(ApprovalRequested(request=msg))
             case ApprovalResolved():

@@ -9,21 +9,22 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from codex_kernel.policy.interface import Ask
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
+    ApprovalRequest,
     ApprovalResolved,
     EventMsg,
     ExecApprovalRequest,
     FileChange,
+    McpApprovalRequest,
     SandboxFacts,
 )
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.rules import RuleSuggestion
 
-ApprovalRequest = ExecApprovalRequest | ApplyPatchApprovalRequest
 Suggest = Callable[[tuple[str, ...], Ask], tuple[RuleSuggestion, ...]]
 
 
@@ -149,6 +150,22 @@ class TurnApprover:
         return await self._decide(
             ApplyPatchApprovalRequest(
                 call_id=call_id, approval_id=_new_id(), digest=digest, changes=changes, reason=reason
+            )
+        )
+
+    async def mcp(
+        self, *, call_id: str, server: str, tool: str, arguments: Any, reason: str | None, digest: str
+    ) -> ReviewDecision:
+        """The answer for a call to an MCP server; an approval for the thread covers the same call again."""
+        return await self._decide(
+            McpApprovalRequest(
+                call_id=call_id,
+                approval_id=_new_id(),
+                digest=digest,
+                server=server,
+                tool=tool,
+                arguments=arguments,
+                reason=reason,
             )
         )
 

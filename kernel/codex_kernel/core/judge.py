@@ -11,6 +11,7 @@ from codex_protocol.events import SandboxFacts
 if TYPE_CHECKING:
     from codex_kernel.core.settings import TurnSettings
     from codex_kernel.core.state import ThreadState
+    from codex_kernel.policy.decide_mcp import McpQuestion
 
 
 class ThreadJudge:
@@ -40,6 +41,12 @@ class ThreadJudge:
             self._standing(),
             may_write=lambda path: sandbox.may_write(path, settings.sandbox_policy, settings.cwd),
         )
+
+    async def mcp(self, question: McpQuestion) -> Decision:
+        """Whether an MCP server's tool may be called."""
+        from codex_kernel.policy.decide_mcp import decide_mcp
+
+        return decide_mcp(question, self._standing())
 
     def consent(self) -> None:
         """The user accepted this machine's weaker confinement."""

@@ -184,6 +184,8 @@ class HumanView:
                 self._asked[event.approval_id] = f"run {one_line(script_of(event.command))}"
             case ev.ApplyPatchApprovalRequest():
                 self._asked[event.approval_id] = f"change {', '.join(one_line(path) for path in event.changes)}"
+            case ev.McpApprovalRequest():
+                self._asked[event.approval_id] = f"call {one_line(event.server)}/{one_line(event.tool)}"
             case ev.ApprovalResolved():
                 self._resolved(event)
             case ev.ImageViewed():

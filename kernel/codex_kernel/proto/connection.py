@@ -13,11 +13,14 @@ from codex_protocol.errors import ThreadError, UsageError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalResolved,
+    ElicitationRequest,
+    ElicitationResolved,
     Error,
     Event,
     ExecApprovalRequest,
     ExecCommandEnd,
     GetHistoryEntryResponse,
+    McpApprovalRequest,
     NumberedEvent,
     ShutdownComplete,
     TaskComplete,
@@ -25,8 +28,10 @@ from codex_protocol.events import (
     encode_event,
 )
 from codex_protocol.ops import (
+    ElicitationAnswer,
     ExecApproval,
     GetHistoryEntryRequest,
+    McpApproval,
     Op,
     PatchApproval,
     RunUserShellCommand,
@@ -132,7 +137,11 @@ class Connection:
                 self._question(id, ExecApproval(id=id, decision=ReviewDecision.DENIED, by="end of input"))
             case ApplyPatchApprovalRequest(approval_id=id):
                 self._question(id, PatchApproval(id=id, decision=ReviewDecision.DENIED, by="end of input"))
-            case ApprovalResolved(approval_id=id):
+            case McpApprovalRequest(approval_id=id):
+                self._question(id, McpApproval(id=id, decision=ReviewDecision.DENIED, by="end of input"))
+            case ElicitationRequest(id=id):
+                self._question(id, ElicitationAnswer(id=id, action="cancel", by="end of input"))
+            case ApprovalResolved(approval_id=id) | ElicitationResolved(id=id):
                 self._asked.pop(id, None)
             case TaskComplete() | TurnAborted():
                 # What waited for the turn's end is queued right after this event; the probe has to come behind it.

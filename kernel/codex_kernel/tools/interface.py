@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codex_kernel.config.types import Config
     from codex_kernel.model.interface import ToolSpec
     from codex_kernel.patch.turn_diff import TurnDiff
+    from codex_kernel.policy.decide_mcp import McpQuestion
     from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, PatchQuestion
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.sessions import CommandSessions
@@ -56,6 +57,12 @@ class Approver(Protocol):
         """The answer for a patch, likewise."""
         ...
 
+    async def mcp(
+        self, *, call_id: str, server: str, tool: str, arguments: Any, reason: str | None, digest: str
+    ) -> ReviewDecision:
+        """The answer for a call to an MCP server, likewise."""
+        ...
+
 
 class Judge(Protocol):
     """The one decision function, with what the thread and the machine bring to it already filled in."""
@@ -66,6 +73,10 @@ class Judge(Protocol):
 
     async def patch(self, question: PatchQuestion) -> Decision:
         """Whether the files may be changed."""
+        ...
+
+    async def mcp(self, question: McpQuestion) -> Decision:
+        """Whether an MCP server's tool may be called."""
         ...
 
     def consent(self) -> None:

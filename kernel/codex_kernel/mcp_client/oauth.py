@@ -1,0 +1,226 @@
+"""Logins to HTTP servers: kept per server in one file of the user's, made by `codex mcp login`, refreshed on use.
+
+The flow itself (discovery, registration, PKCE, refresh) is the SDK's. Source: spec/modern-features.md, "MCP OAuth".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+import urllib.parse
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from mcp.client.auth.oauth2 import OAuthClientProvider
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from pydantic import AnyUrl, ValidationError
+
+from codex_kernel.mcp_client.interface import McpError
+
+LOGIN_TIMEOUT_S = 600.0
+_CALLBACK = "/callback"
+_ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+    b"Content-Security-Policy: default-src 'none'\r\nConnection: close\r\n\r\n%s"
+)
+
+
+class LoginStore:
+    """One server's login in the file that holds all; implements the SDK's `TokenStorage`."""
+
+    def __init__(self, file: Path, name: str, url: str) -> None:
+        self._file = file
+        self._key = f"{name} {url}"  # another address is another server: it never gets this one's token
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a login."""
+        return "tokens" in self._entry()
+
+    async def get_tokens(self) -> OAuthToken | None:
+        """The tokens, with the time they have left."""
+        entry = self._entry()
+        try:
+            tokens = OAuthToken.model_validate(entry["tokens"])
+        except (KeyError, ValidationError):
+            return None
+        if tokens.expires_in is not None:
+            tokens.expires_in = max(0, int(tokens.expires_in - (time.time() - float(entry.get("at", 0)))))
+        return tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        """Keep tokens."""
+        self._change({"tokens": tokens.model_dump(mode="json", exclude_none=True), "at": time.time()})
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        """What the server registered us as."""
+        try:
+            return OAuthClientInformationFull.model_validate(self._entry()["client"])
+        except (KeyError, ValidationError):
+            return None
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        """Keep a registration."""
+        self._change({"client": client_info.model_dump(mode="json", exclude_none=True)})
+
+    def forget(self) -> bool:
+        """Remove the login; False when there was none."""
+        everything = self._read()
+        if everything.pop(self._key, None) is None:
+            return False
+        self._write(everything)
+        return True
+
+    def _entry(self) -> dict[str, Any]:
+        entry = self._read().get(self._key)
+        return cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+
+    def _change(self, values: dict[str, Any]) -> None:
+        everything = self._read()
+        everything[self._key] = {**self._entry(), **values}
+        self._write(everything)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+
+    def _write(self, content: dict[str, Any]) -> None:
+        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}.tmp")
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as stream:
+                stream.write(json.dumps(content).encode())
+            os.replace(fresh, self._file)
+        except OSError as error:
+            raise McpError(f"{self._file} cannot be written: {error.strerror or error}") from error
+
+
+def kept_login(name: str, url: str, file: Path) -> OAuthClientProvider | None:
+    """What authorises requests to a server the user has logged in to; None where they have not."""
+    store = LoginStore(file, name, url)
+    if not store.there:
+        return None
+
+    async def refuse(address: str) -> None:
+        raise McpError(f"the login has run out; run 'codex mcp login {name}'")
+
+    async def never() -> AuthorizationCodeResult:
+        raise McpError(f"the login has run out; run 'codex mcp login {name}'")
+
+    return OAuthClientProvider(url, _metadata("http://127.0.0.1/callback", None), store, refuse, never)
+
+
+def forget_login(name: str, url: str, file: Path) -> bool:
+    """Remove the login of a server; False when there was none."""
+    return LoginStore(file, name, url).forget()
+
+
+async def log_in(
+    name: str, url: str, file: Path, *, scopes: Sequence[str], show: Callable[[str], Awaitable[None]]
+) -> bool:
+    """Log in to a server in the browser; False when it asks for no login.
+
+    Args:
+        name: The server's name.
+        url: Its address.
+        file: Where logins are kept.
+        scopes: What to ask for; empty leaves it to the server.
+        show: Gets the address the user has to open.
+
+    Raises:
+        McpError: It was refused, took too long, or the server is no MCP server.
+    """
+    from codex_kernel.mcp_client.http import connect_http
+    from codex_kernel.mcp_client.interface import ElicitAnswer
+    from codex_kernel.mcp_client.sdk import greeted
+
+    store = LoginStore(file, name, url)
+    store.forget()
+    answered: asyncio.Future[AuthorizationCodeResult] = asyncio.get_running_loop().create_future()
+
+    async def nobody(question: Any) -> ElicitAnswer:
+        return ElicitAnswer(action="cancel")
+
+    async def wait() -> AuthorizationCodeResult:
+        return await answered
+
+    server = await asyncio.start_server(lambda r, w: _callback(r, w, answered), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        metadata = _metadata(f"http://127.0.0.1:{port}{_CALLBACK}", " ".join(scopes) or None)
+        auth = OAuthClientProvider(url, metadata, store, show, wait)
+        async with (
+            asyncio.timeout(LOGIN_TIMEOUT_S),
+            connect_http(url, {}, auth) as (read, write),
+            greeted(read, write, server=name, ask=nobody, hears=_Deaf()),
+        ):
+            return store.there
+    except Exception as error:
+        if store.there:
+            return True  # logged in; what the server says afterwards is another matter
+        raise McpError(_sentence(error)) from error
+    finally:
+        server.close()
+
+
+class _Deaf:
+    def tools_changed(self) -> None:
+        """Nothing to do."""
+
+    def logged(self, level: str, text: str) -> None:
+        """Nothing to do."""
+
+
+def _metadata(redirect: str, scope: str | None) -> OAuthClientMetadata:
+    return OAuthClientMetadata(
+        redirect_uris=[AnyUrl(redirect)],
+        client_name="Codex",
+        grant_types=["authorization_code", "refresh_token"],
+        response_types=["code"],
+        scope=scope,
+    )
+
+
+async def _callback(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: asyncio.Future[AuthorizationCodeResult]
+) -> None:
+    """The browser comes back with a code; the SDK checks its `state`."""
+    try:
+        async with asyncio.timeout(10):
+            line = (await reader.readuntil(b"\r\n")).decode("latin-1").split(" ")
+        path, _, query = (line[1] if len(line) > 1 else "").partition("?")
+        fields = dict(urllib.parse.parse_qsl(query))
+        text = b"This is not the page the login comes back to."
+        if path == _CALLBACK and "code" in fields:
+            text = b"Logged in. You can close this page."
+            if not answered.done():
+                answered.set_result(
+                    AuthorizationCodeResult(code=fields["code"], state=fields.get("state"), iss=fields.get("iss"))
+                )
+        elif path == _CALLBACK:
+            text = b"The login was refused. You can close this page."
+            if not answered.done():
+                answered.set_exception(McpError(f"the login was refused: {fields.get('error', 'no code was given')}"))
+        writer.write(_ANSWER % (len(text), text))
+        await writer.drain()
+    except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+        return
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _sentence(error: BaseException) -> str:
+    from codex_kernel.mcp_client.connection import sentence_of
+
+    return "the login took longer than 10 minutes" if isinstance(error, TimeoutError) else sentence_of(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,23 +21,29 @@ if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
 
 Listener = Callable[[NumberedEvent], None]
+StartThread = Callable[["Config", Path | None, Path | None], Awaitable["Thread"]]
+"""Config, rollout to go on with, rollout to fork."""
 
 
 class Agent:
     """Holds the kernel's thread. `thread()` opens it; `current` is None before and while it is being replaced."""
 
-    def __init__(self, options: KernelOptions, hidden: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self, options: KernelOptions, hidden: tuple[Path, ...] = (), start: StartThread | None = None
+    ) -> None:
         """Nothing is read or opened yet.
 
         Args:
             options: How to open the thread.
             hidden: Files and directories that no command may see: the connection file and its like.
+            start: Starts a thread with a config; tests bring one with a model of their own.
         """
         self.options = options
         self.current: Thread | None = None
         self.config: Config | None = None
         """Of the current thread."""
         self._hidden = hidden
+        self._start = start
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._next = options
@@ -89,19 +95,14 @@ class Agent:
                 await thread.aclose()
 
     async def _open(self, options: KernelOptions) -> Thread:
-        from codex_kernel.core.thread import Thread
-
         home = find_home()
         self.config = config = load(options, home, self._hidden)
         resume = find_stored(home, options.resume) if options.resume else config.experimental_resume
-        thread = await Thread.start(
-            config,
-            can_ask=True,
-            originator=options.originator,
-            sandbox=_sandbox(config, home, self._hidden),
-            resume=resume,
-            fork=find_stored(home, options.fork) if options.fork else None,
-        )
+        fork = find_stored(home, options.fork) if options.fork else None
+        if self._start is not None:
+            thread = await self._start(config, resume, fork)
+        else:
+            thread = await _start_thread(config, home, options, self._hidden, resume, fork)
         thread.subscribe(self._tell)
         # A later opening, after the thread has ended, goes on with it.
         if thread.rollout_path is not None:
@@ -111,6 +112,26 @@ class Agent:
     def _tell(self, numbered: NumberedEvent) -> None:
         for listener in tuple(self._listeners):
             listener(numbered)
+
+
+async def _start_thread(
+    config: Config,
+    home: Home,
+    options: KernelOptions,
+    hidden: tuple[Path, ...],
+    resume: Path | None,
+    fork: Path | None,
+) -> Thread:
+    from codex_kernel.core.thread import Thread
+
+    return await Thread.start(
+        config,
+        can_ask=True,
+        originator=options.originator,
+        sandbox=_sandbox(config, home, hidden),
+        resume=resume,
+        fork=fork,
+    )
 
 
 def load(options: KernelOptions, home: Home, hidden: tuple[Path, ...] = ()) -> Config:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from codex_kernel.jupyter.agent import Agent
+from codex_kernel.jupyter.agent import Agent, StartThread
 from codex_kernel.jupyter.announcing import Announcing
 from codex_kernel.jupyter.cells import Cells
 from codex_kernel.jupyter.channels import Channels
@@ -33,7 +33,14 @@ log = logging.getLogger(__name__)
 class Kernel:
     """One agent behind five sockets."""
 
-    def __init__(self, sockets: Sockets, wire: Wire, options: KernelOptions, hidden: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self,
+        sockets: Sockets,
+        wire: Wire,
+        options: KernelOptions,
+        hidden: tuple[Path, ...] = (),
+        start: StartThread | None = None,
+    ) -> None:
         """Nothing is read before `run`; the thread is opened when it is first needed.
 
         Args:
@@ -41,8 +48,9 @@ class Kernel:
             wire: Signs and checks.
             options: How to open the thread.
             hidden: The connection file, and other places no command may see.
+            start: As for `Agent`.
         """
-        self.agent = Agent(options, hidden)
+        self.agent = Agent(options, hidden, start)
         self._announcing = Announcing(self.agent, hidden[0]) if hidden else None
         self.channels = Channels(sockets, wire, self._on_message, self._on_topic)
         self.history = InputHistory(wire.session)

@@ -57,5 +57,3 @@ class TestKernel(jupyter_kernel_test.KernelTests):
 class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = SPEC
     support_iopub_welcome = True
-
-

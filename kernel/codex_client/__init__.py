@@ -1,3 +1,64 @@
-"""Drives kernels: threads and turns from Python."""
+"""Drives Codex threads from Python: `Codex` for notebooks and scripts, `AsyncCodex` for asyncio, `%%codex` in cells.
 
-__all__: list[str] = []
+Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from codex_client.api import Codex, Thread, Turn
+    from codex_client.async_client import AsyncCodex, Settings
+    from codex_client.async_thread import AsyncThread
+    from codex_client.async_turn import AsyncTurn
+    from codex_client.errors import InvalidAnswer, KernelLost, TurnFailed
+    from codex_client.results import TurnResult
+
+__all__ = [
+    "AsyncCodex",
+    "AsyncThread",
+    "AsyncTurn",
+    "Codex",
+    "InvalidAnswer",
+    "KernelLost",
+    "Settings",
+    "Thread",
+    "Turn",
+    "TurnFailed",
+    "TurnResult",
+    "load_ipython_extension",
+]
+
+_HOMES = {
+    "AsyncCodex": "async_client",
+    "AsyncThread": "async_thread",
+    "AsyncTurn": "async_turn",
+    "Codex": "api",
+    "InvalidAnswer": "errors",
+    "KernelLost": "errors",
+    "Settings": "async_client",
+    "Thread": "api",
+    "Turn": "api",
+    "TurnFailed": "errors",
+    "TurnResult": "results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext codex_client`: registers `%%codex` and `%codex_threads`."""
+    from codex_client.magics import register
+
+    register(shell)

@@ -198,11 +198,11 @@ class Connection:
             raise self.lost
         if self._closed:
             raise ThreadError("the connection to the thread is closed")
-        message = self._session.msg(REQUEST_TYPE, msgspec.to_builtins(request))
+        message = self._session.msg(REQUEST_TYPE, msgspec.to_builtins(request))  # pyright: ignore[reportUnknownMemberType]
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._replies[message["header"]["msg_id"]] = answer
         try:
-            await self._control.send_multipart(self._session.serialize(message))
+            await self._control.send_multipart(self._session.serialize(message))  # pyright: ignore[reportUnknownMemberType]
             async with asyncio.timeout(timeout_s):
                 content = await answer
         except TimeoutError:

@@ -1,0 +1,147 @@
+"""Who answers an approval: a callback, a person at `input()`, or nobody.
+
+A question is put in words with the choices; an answer that comes after somebody else's is not used, and that is said.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from codex_protocol.errors import UsageError
+from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest
+from codex_protocol.policy import ReviewDecision
+from codex_render.command_words import script_of
+from codex_render.diff_rows import counts
+from codex_render.safe_text import one_line, visible
+
+Question = ExecApprovalRequest | ApplyPatchApprovalRequest
+Answer = ReviewDecision | bool | str
+Callback = Callable[[Question], Answer | Awaitable[Answer]]
+"""True allows once, False denies; else a `ReviewDecision` or its name."""
+Approvals = Literal["auto", "ask", "deny"] | Callback
+"""`ask`: `input()`; `deny`: this client answers nothing; `auto`: ask where somebody sits, else deny."""
+
+_MAX_PATHS = 12
+_CHOICES = "[y]es, [a]lways in this thread, [n]o, [s]top the turn: "
+_WORDS = {
+    **dict.fromkeys(("y", "yes", "ok", "allow", "approve"), ReviewDecision.APPROVED),
+    **dict.fromkeys(("a", "always"), ReviewDecision.APPROVED_FOR_SESSION),
+    **dict.fromkeys(("n", "no", "deny"), ReviewDecision.DENIED),
+    **dict.fromkeys(("s", "stop", "abort", "q", "quit"), ReviewDecision.ABORT),
+}
+
+
+def approver(approvals: Approvals) -> Callback | None:
+    """What answers questions; None when this client answers none.
+
+    Raises:
+        UsageError: It is neither a callback nor one of the words.
+    """
+    if callable(approvals):
+        return approvals
+    match approvals:
+        case "ask":
+            return ask
+        case "auto":
+            return ask if somebody_is_there() else None
+        case "deny":
+            return None
+        case other:  # pyright: ignore[reportUnnecessaryComparison]  # people write scripts without a type checker
+            raise UsageError(f"approvals must be 'auto', 'ask', 'deny' or a function, not {other!r}")
+
+
+def decision_of(answer: object) -> ReviewDecision:
+    """What a callback's answer means.
+
+    Raises:
+        UsageError: Nothing.
+    """
+    if isinstance(answer, bool):
+        return ReviewDecision.APPROVED if answer else ReviewDecision.DENIED
+    if isinstance(answer, str):
+        word = answer.strip().casefold()
+        if word in _WORDS:
+            return _WORDS[word]
+        try:
+            return ReviewDecision(word)
+        except ValueError:
+            pass
+    choices = ", ".join(decision.value for decision in ReviewDecision)
+    raise UsageError(f"the approval callback answered {answer!r}; it must be True, False or one of {choices}")
+
+
+def ask(question: Question) -> ReviewDecision:
+    """A person's answer, typed; denied where nobody can type."""
+    prompt = f"{words_of(question)}\n{_CHOICES}"
+    try:
+        while True:
+            answer = input(prompt).strip().casefold()
+            if answer in _WORDS:
+                return _WORDS[answer]
+            prompt = f"Please answer yes, always, no or stop.\n{_CHOICES}"
+    except (EOFError, NotImplementedError):
+        return ReviewDecision.DENIED
+    except RuntimeError as error:
+        if "input" in str(error):  # a notebook that is run without a person: StdinNotImplementedError and its like
+            return ReviewDecision.DENIED
+        raise
+
+
+def words_of(question: Question) -> str:
+    """What is asked, without the choices."""
+    lines = _command(question) if isinstance(question, ExecApprovalRequest) else _patch(question)
+    if question.reason:
+        lines.append(f"  reason: {one_line(question.reason)}")
+    return "\n".join(lines)
+
+
+def somebody_is_there() -> bool:
+    """Whether a person can be expected at `input()`: a terminal, or a notebook whose front end takes input."""
+    main = sys.modules.get("IPython")
+    shell = main.get_ipython() if main is not None else None
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None:
+        return bool(getattr(kernel, "_allow_stdin", False))
+    try:
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+    except (ValueError, AttributeError):
+        return False
+
+
+def place() -> str:
+    """Where this client is, for the record of who answered."""
+    main = sys.modules.get("IPython")
+    shell = main.get_ipython() if main is not None else None
+    return "notebook" if getattr(shell, "kernel", None) is not None else "python"
+
+
+def _command(question: ExecApprovalRequest) -> list[str]:
+    first, *rest = visible(script_of(question.command)).split("\n")
+    where = "outside the sandbox" if question.unconfined else "inside the sandbox"
+    lines = [f"Allow this command, {where}?", f"  $ {first}", *(f"    {line}" for line in rest)]
+    lines.append(f"  in {one_line(question.cwd)}")
+    if question.would_touch:
+        lines.append(f"  would remove or overwrite: {_paths(question.would_touch)}")
+    if question.sandbox is not None:
+        lines.append(f"  sandbox here: rung {question.sandbox.rung} of 5")
+    return lines
+
+
+def _patch(question: ApplyPatchApprovalRequest) -> list[str]:
+    lines = ["Allow these changes?"]
+    for path, change in question.changes.items():
+        added, removed = counts(change)
+        moved = change.update.move_path if change.update is not None else None
+        target = f" → {one_line(moved)}" if moved else ""
+        lines.append(f"  {one_line(path)}{target} (+{added} -{removed})")
+    if question.grant_root:
+        lines.append(f"  and let the thread write below {one_line(question.grant_root)} from now on")
+    return lines
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    shown = ", ".join(one_line(path) for path in paths[:_MAX_PATHS])
+    more = len(paths) - _MAX_PATHS
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,182 @@
+"""Threads as data, with no agent running: plain records of numbers, texts and datetimes that pandas takes as they are.
+
+pandas.DataFrame(Codex().usage())
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from codex_store.home import Home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from codex_store.thread_info import ThreadInfo
+    from codex_store.turn_records import TurnRecord
+
+Record = dict[str, Any]
+
+
+class StoredThreads(ABC):
+    """What can be asked about the threads of a home; `Codex` and `AsyncCodex` are such."""
+
+    @abstractmethod
+    def home(self) -> Home:
+        """Whose threads these are."""
+
+    def threads(self, **options: Any) -> list[Record]:
+        """One record a thread, the one that changed last first; options as for `codex_store.threads.list_threads`."""
+        return [_thread_record(info) for info in self._infos(options)]
+
+    def turns(self, thread: str | None = None, **options: Any) -> list[Record]:
+        """One record a turn, oldest first within its thread.
+
+        Args:
+            thread: Id or name; None for all threads.
+            options: Which threads, as for `threads`.
+        """
+        return [_turn_record(info, turn) for info, turn in self._all_turns(thread, options)]
+
+    def commands(self, thread: str | None = None, **options: Any) -> list[Record]:
+        """One record a command that was run, in order; arguments as for `turns`."""
+        return [
+            {
+                "thread_id": info.id,
+                "turn": turn.number,
+                "command": command.script,
+                "exit_code": command.exit_code,
+                "started": _time(command.started_ms),
+                "duration_s": command.duration_s,
+                "output": command.output,
+                "cwd": command.cwd or turn.cwd,
+                "tool": command.tool,
+            }
+            for info, turn in self._all_turns(thread, options)
+            for command in turn.commands
+        ]
+
+    def usage(self, thread: str | None = None, **options: Any) -> list[Record]:
+        """One record a response of the model, with its tokens; arguments as for `turns`."""
+        return [
+            {
+                "thread_id": info.id,
+                "turn": turn.number,
+                "time": _time(each.at_ms),
+                "model": turn.model,
+                "cwd": turn.cwd,
+                "input_tokens": each.usage.input_tokens,
+                "cached_input_tokens": each.usage.cached_input_tokens,
+                "output_tokens": each.usage.output_tokens,
+                "reasoning_output_tokens": each.usage.reasoning_output_tokens,
+                "total_tokens": each.usage.total_tokens,
+            }
+            for info, turn in self._all_turns(thread, options)
+            for each in turn.usages
+        ]
+
+    def search(self, text: str, *, limit: int = 50) -> list[Record]:
+        """Where all words of `text` stand together: in what was said, run, printed or patched; best first.
+
+        Args:
+            text: Words; quoted ones must stand together, a `*` at a word's end means any ending.
+            limit: How many places at most.
+
+        Raises:
+            UsageError: There is no word in it.
+            ThreadError: This Python's SQLite has no full-text search.
+        """
+        from codex_store.search import search_threads
+
+        return [
+            {
+                "thread_id": found.thread_id,
+                "turn": found.turn,
+                "kind": found.kind,
+                "time": _time(found.at_ms),
+                "excerpt": found.excerpt,
+                "name": found.name,
+                "path": found.path,
+            }
+            for found in search_threads(self.home(), text, limit=limit)
+        ]
+
+    def _infos(self, options: dict[str, Any]) -> list[ThreadInfo]:
+        from codex_store.threads import list_threads
+
+        return list_threads(self.home(), **options)
+
+    def _all_turns(self, thread: str | None, options: dict[str, Any]) -> Iterator[tuple[ThreadInfo, TurnRecord]]:
+        from codex_protocol.errors import RolloutError
+        from codex_store.threads import find_thread
+        from codex_store.turn_records import read_turns
+
+        infos = self._infos(options) if thread is None else [find_thread(self.home(), thread)]
+        for info in infos:
+            path: Path = info.path
+            try:
+                turns = read_turns(path)
+            except RolloutError:
+                if thread is not None:
+                    raise
+                continue  # one damaged file must not cost the table
+            for turn in turns:
+                yield info, turn
+
+
+def _thread_record(info: ThreadInfo) -> Record:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "preview": info.preview,
+        "cwd": info.cwd,
+        "branch": info.branch,
+        "model": info.model,
+        "provider": info.provider,
+        "tokens": info.tokens,
+        "created": _iso(info.created),
+        "updated": datetime.fromtimestamp(info.updated_ns / 1e9, UTC),
+        "archived": info.archived,
+        "source": info.source,
+        "forked_from": info.forked_from,
+        "path": str(info.path),
+    }
+
+
+def _turn_record(info: ThreadInfo, turn: TurnRecord) -> Record:
+    started, ended = _time(turn.started_ms), _time(turn.ended_ms)
+    return {
+        "thread_id": info.id,
+        "turn": turn.number,
+        "id": turn.id,
+        "prompt": turn.prompt,
+        "answer": turn.answer,
+        "status": turn.status,
+        "error": turn.error,
+        "started": started,
+        "duration_s": (ended - started).total_seconds() if started is not None and ended is not None else None,
+        "model": turn.model,
+        "cwd": turn.cwd,
+        "commands": len(turn.commands),
+        "patches": turn.patches,
+        "responses": len(turn.usages),
+        "input_tokens": sum(each.usage.input_tokens for each in turn.usages),
+        "cached_input_tokens": sum(each.usage.cached_input_tokens for each in turn.usages),
+        "output_tokens": sum(each.usage.output_tokens for each in turn.usages),
+        "total_tokens": sum(each.usage.total_tokens for each in turn.usages),
+    }
+
+
+def _time(at_ms: int | None) -> datetime | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

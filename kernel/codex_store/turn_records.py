@@ -1,0 +1,233 @@
+"""A thread's turns as records: what was asked and answered, which commands ran, what it cost, and when.
+
+For tables and plots. Turns that a fork copied from its source are left out: they are the source's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from codex_protocol.events import TokenUsage
+from codex_protocol.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    Item,
+    LocalShellCall,
+    Message,
+)
+from codex_store.context_items import is_prompt
+from codex_store.item_lines import decode_item
+from codex_store.item_texts import called_by, outcome_of
+from codex_store.rollout_lines import (
+    UNREADABLE,
+    Line,
+    RolledBackLine,
+    TaskCompleteLine,
+    TaskStartedLine,
+    TokenCountLine,
+    Typed,
+)
+from codex_store.rollout_replay import read_turn_context
+from codex_store.rollout_segments import first_meta, thread_lines
+
+Status = Literal["completed", "interrupted", "failed", "broken off", "taken back"]
+
+_line = msgspec.json.Decoder(Line)
+_typed = msgspec.json.Decoder(Typed)
+_started = msgspec.json.Decoder(TaskStartedLine)
+_complete = msgspec.json.Decoder(TaskCompleteLine)
+_tokens = msgspec.json.Decoder(TokenCountLine)
+_back = msgspec.json.Decoder(RolledBackLine)
+
+
+class CommandRecord(msgspec.Struct, kw_only=True):
+    """A command of a turn."""
+
+    script: str
+    tool: str
+    cwd: str
+    started_ms: int | None
+    exit_code: int | None = None
+    """None when the output does not say: it was refused, cut off, or ran on."""
+    duration_s: float | None = None
+    output: str = ""
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one response."""
+
+    at_ms: int | None
+    usage: TokenUsage
+
+
+class TurnRecord(msgspec.Struct, kw_only=True):
+    """A turn, oldest first."""
+
+    number: int
+    """Counted from 1 over the whole thread, copied turns included."""
+    id: str = ""
+    prompt: str | None = None
+    answer: str | None = None
+    status: Status = "broken off"
+    error: str | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    model: str = ""
+    cwd: str = ""
+    patches: int = 0
+    commands: list[CommandRecord] = []
+    usages: list[UsageRecord] = []
+
+
+def read_turns(path: Path) -> list[TurnRecord]:
+    """The turns of a rollout, without those it copied.
+
+    Raises:
+        RolloutError: The file cannot be read.
+    """
+    meta = first_meta(path)
+    copied_before = _ms(meta.timestamp) if meta is not None and meta.forked_from_id else None
+    fold = _Turns()
+    own: list[bool] = []
+    for raw, is_own in thread_lines(path, []):
+        stamp = fold.feed(raw)
+        while len(own) < len(fold.turns):
+            copied = copied_before is not None and stamp is not None and stamp < copied_before
+            own.append(is_own and not copied)
+    cwd = meta.cwd if meta is not None else ""
+    for turn in fold.turns:
+        turn.cwd = turn.cwd or cwd
+    return [turn for turn, is_own in zip(fold.turns, own, strict=True) if is_own]
+
+
+class _Turns:
+    def __init__(self) -> None:
+        self.turns: list[TurnRecord] = []
+        self._open: TurnRecord | None = None
+        self._marked = False
+        self._model = ""
+        self._cwd = ""
+        self._calls: dict[str, CommandRecord] = {}
+
+    def feed(self, raw: bytes) -> int | None:
+        """Take in a line; when it was written."""
+        try:
+            line = _line.decode(raw)
+            at_ms = _ms(line.timestamp)
+            self._take(line, raw, at_ms)
+        except UNREADABLE:
+            return None
+        return at_ms
+
+    def _take(self, line: Line, raw: bytes, at_ms: int | None) -> None:
+        if line.type == "turn_context" and line.payload:
+            context = read_turn_context(line.payload)
+            self._model, self._cwd = context.model, context.cwd
+            if self._open is not None:
+                self._open.model, self._open.cwd = context.model, context.cwd
+        elif line.type == "event_msg" and line.payload:
+            self._event(line.payload, at_ms)
+        elif line.type == "response_item" and line.payload:
+            self._item(decode_item(line.payload)[0], at_ms)
+        elif line.type and not line.payload and line.record_type is None:
+            self._item(decode_item(raw)[0], at_ms)
+
+    def _event(self, payload: msgspec.Raw, at_ms: int | None) -> None:
+        match _typed.decode(payload).type:
+            case "task_started" | "turn_started":
+                self._marked = True
+                self._begin(_started.decode(_as(payload, "task_started")).turn_id, at_ms)
+            case "task_complete" | "turn_complete":
+                error = _complete.decode(_as(payload, "task_complete")).error
+                self._end("failed" if error is not None else "completed", at_ms, error)
+            case "turn_aborted":
+                self._end("interrupted", at_ms, None)
+            case "token_count":
+                info = _tokens.decode(payload).info
+                if info is not None and self.turns and info.last_token_usage.total_tokens:
+                    self.turns[-1].usages.append(UsageRecord(at_ms=at_ms, usage=info.last_token_usage))
+            case "thread_rolled_back":
+                self._take_back(_back.decode(payload).num_turns)
+            case _:
+                return
+
+    def _begin(self, turn_id: str, at_ms: int | None) -> TurnRecord:
+        turn = TurnRecord(
+            number=len(self.turns) + 1,
+            id=turn_id,
+            started_ms=at_ms,
+            model=self._model,
+            cwd=self._cwd,
+            commands=[],
+            usages=[],
+        )
+        self._open = turn
+        self.turns.append(turn)
+        return turn
+
+    def _end(self, status: Status, at_ms: int | None, error: str | None) -> None:
+        if self._open is not None:
+            self._open.status, self._open.ended_ms, self._open.error = status, at_ms, error
+            self._open = None
+
+    def _take_back(self, count: int) -> None:
+        for turn in reversed(self.turns):
+            if count <= 0:
+                return
+            if turn.status != "taken back":
+                turn.status = "taken back"
+                count -= turn.prompt is not None
+
+    def _item(self, item: Item, at_ms: int | None) -> None:
+        if is_prompt(item) and isinstance(item, Message):
+            turn = self._open
+            if turn is None or (not self._marked and turn.prompt is not None):
+                turn = self._begin("", at_ms)
+            if turn.prompt is None:
+                turn.prompt = item.text()
+            return
+        if self._open is None:
+            return
+        turn = self._open
+        match item:
+            case Message(role="assistant"):
+                turn.answer = item.text()
+                if not self._marked:  # files of August 2025 do not say when turns end
+                    turn.status, turn.ended_ms = "completed", at_ms
+            case FunctionCall() | CustomToolCall() | LocalShellCall():
+                self._call(turn, item, at_ms)
+            case FunctionCallOutput() | CustomToolCallOutput():
+                command = self._calls.pop(item.call_id, None)
+                if command is not None:
+                    outcome = outcome_of(item.text())
+                    command.output = outcome.output
+                    command.exit_code, command.duration_s = outcome.exit_code, outcome.duration_s
+            case _:
+                return
+
+    def _call(self, turn: TurnRecord, item: FunctionCall | CustomToolCall | LocalShellCall, at_ms: int | None) -> None:
+        called = called_by(item)
+        turn.patches += called.kind == "patch"
+        if called.kind == "command":
+            command = CommandRecord(script=called.text, tool=called.tool, cwd=called.cwd, started_ms=at_ms)
+            turn.commands.append(command)
+            self._calls[called.call_id] = command
+
+
+def _as(payload: msgspec.Raw, kind: str) -> bytes:
+    """The payload under the older of its two names."""
+    fields = msgspec.json.decode(payload)
+    return msgspec.json.encode({**fields, "type": kind})
+
+
+def _ms(stamp: str) -> int | None:
+    try:
+        return round(datetime.fromisoformat(stamp).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

@@ -190,7 +190,7 @@ class LocalSandbox:
         self._placeholders.sweep()
         roots = self._roots.of(policy, workspace)
         made = plan(policy, workspace, self._places, self._settings, self._host, roots=roots, denied=denied)
-        self._placeholders.hold(made.placeholders)
+        self._placeholders.hold(made.placeholders, made.read_only)
         return made
 
     def _found_rung(self) -> ladder.Rung:

@@ -1,7 +1,8 @@
 """Empty directories that stand where a `.git` or the like must not come to be, and their removal.
 
 A bind mount needs something to lie on. Each is recorded before it is made, in a file its maker keeps locked; a record
-nobody locks is of a dead agent, and the next start removes what it lists. Only empty directories are ever removed.
+nobody locks is of a dead agent, and the next start removes what it lists. Only empty directories are ever removed, and
+none that another living agent has recorded as well: its mount would go with the directory.
 """
 
 from __future__ import annotations
@@ -26,26 +27,35 @@ class Placeholders:
         self._held: set[str] = set()
         self._swept = False
 
-    def hold(self, paths: Sequence[str]) -> None:
-        """Make the directories and answer for them until `clear`.
+    def hold(self, absent: Sequence[str], existing: Sequence[str] = ()) -> None:
+        """Make the absent directories and answer for them until `clear`.
 
         What is there by now was made by somebody else and is left to them; what cannot be made by us cannot be made by
         a command either.
 
+        Args:
+            absent: What is to be made.
+            existing: What the plan found; those that are another agent's placeholders are kept until we are done too.
+
         Raises:
             OSError: The record cannot be written; nothing was made.
         """
-        wanted = [path for path in paths if path not in self._held]
-        if not wanted:
+        wanted = [path for path in absent if path not in self._held]
+        if not wanted and not (existing and self._folder.is_dir()):
             return
         with self._locked():
-            self._held.update(wanted)
+            others = self._listed_by_others()
+            adopted = (set(existing) & others) - self._held
+            if not wanted and not adopted:
+                return
+            self._held.update(wanted, adopted)
             self._write()
             for path in wanted:
                 try:
                     os.mkdir(path, 0o755)
                 except OSError:
-                    self._held.discard(path)
+                    if path not in others:
+                        self._held.discard(path)
             self._write()
 
     def clear(self) -> None:
@@ -53,7 +63,7 @@ class Placeholders:
         if self._record < 0:
             return
         with self._locked():
-            _remove(self._held)
+            _remove(self._held - self._listed_by_others())
             self._held.clear()
             os.unlink(self._record_path)
             os.close(self._record)
@@ -65,11 +75,18 @@ class Placeholders:
             return
         self._swept = True
         with self._locked():
-            for name in os.listdir(self._folder):
-                path = str(self._folder / name)
-                if name != "lock" and path != self._record_path and _is_dead(path):
-                    _remove(_lines(path))
-                    os.unlink(path)
+            dead = [path for path in self._others() if _is_dead(path)]
+            left = {line for path in dead for line in _lines(path)}
+            for path in dead:
+                os.unlink(path)
+            _remove(left - self._listed_by_others() - self._held)
+
+    def _others(self) -> list[str]:
+        paths = [str(self._folder / name) for name in os.listdir(self._folder) if name != "lock"]
+        return [path for path in paths if path != self._record_path]
+
+    def _listed_by_others(self) -> set[str]:
+        return {line for path in self._others() for line in _lines(path)}
 
     @contextlib.contextmanager
     def _locked(self) -> Generator[None]:
@@ -92,7 +109,7 @@ class Placeholders:
         os.ftruncate(self._record, len(text))
 
 
-def _remove(paths: Sequence[str] | set[str]) -> None:
+def _remove(paths: set[str]) -> None:
     """Deepest first, so that one may stand in another."""
     for path in sorted(paths, key=len, reverse=True):
         with contextlib.suppress(OSError):  # somebody has put something into it: it is theirs now

@@ -169,13 +169,16 @@ def test_the_next_start_sweeps_what_a_killed_agent_left(site: Site) -> None:
     assert os.listdir(site.workspace) == [".agents"]
 
 
-async def test_sandboxes_side_by_side_do_not_take_each_others_placeholders(site) -> None:
+async def test_sandboxes_side_by_side_keep_each_others_placeholders(site) -> None:
     first, second = site.sandbox(), site.sandbox()
     await shell(first, site, "true")
-    await shell(second, site, "true")
+    running = await second.start(site.command("sh", "-c", "read x; mkdir .git/hooks; echo x > .git/config", stdin=True))
     await first.aclose()
-    await shell(second, site, "mkdir -p .git/hooks; echo x > .git/config")
-    assert os.listdir(site.workspace / ".git") == []
+    await running.write(b"\n")
+    await running.wait()
+    await running.aclose()
+    await shell(second, site, "mkdir .codex/x .agents/x")
+    assert [os.listdir(site.workspace / name) for name in (".git", ".codex", ".agents")] == [[], [], []]
     await second.aclose()
     assert os.listdir(site.workspace) == []
 

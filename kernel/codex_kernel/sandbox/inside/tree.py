@@ -58,7 +58,8 @@ def reap(main: int | None) -> int | None:
 def end_all(*, whole_namespace: bool) -> None:
     """Kill every descendant and collect it; gives up after some seconds on what may not be killed.
 
-    Without a namespace everything is stopped first, so that nothing forks away from the list.
+    Without a namespace everything is stopped first, so that nothing forks away from the list. A look at the list alone
+    can miss an orphan on its way to us; having no child left cannot, as every orphan becomes our child.
     """
     deadline = time.monotonic() + _GIVE_UP_S
     if whole_namespace:
@@ -66,12 +67,8 @@ def end_all(*, whole_namespace: bool) -> None:
         while _collect_one() and time.monotonic() < deadline:
             pass
         return
-    while time.monotonic() < deadline:
-        tree = descendants(whole_namespace=False)
-        alive = [pid for pid in tree if _state(pid) not in (None, b"Z", b"X")]
-        if not alive:
-            reap(None)
-            return
+    while _has_children() and time.monotonic() < deadline:
+        alive = descendants(whole_namespace=False)
         stopped: set[int] = set()
         while fresh := set(alive) - stopped:
             for pid in fresh:
@@ -79,10 +76,20 @@ def end_all(*, whole_namespace: bool) -> None:
             stopped |= fresh
             alive = descendants(whole_namespace=False)
         killed = [pid for pid in stopped if _signal(pid, _SIGKILL)]
-        if not killed:
+        if stopped and not killed:
             return  # nothing here is ours to kill
-        reap(None)
         time.sleep(0.001)
+
+
+def _has_children() -> bool:
+    """Collect what has ended; whether anything is left."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if pid == 0:
+            return True
 
 
 def _collect_one() -> bool:
@@ -99,11 +106,3 @@ def _signal(pid: int, number: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _state(pid: int) -> bytes | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
-        return None

@@ -16,6 +16,7 @@ from codex_kernel.config.types import Config
 from codex_kernel.core.event_log import EventLog, Listener
 from codex_kernel.core.opening import Opened, open_thread
 from codex_kernel.core.state import ThreadState
+from codex_kernel.core.thread_mcp import ThreadMcp
 from codex_protocol.errors import CodexError, ConfigError, ThreadError
 from codex_protocol.events import (
     BackgroundEvent,
@@ -24,7 +25,7 @@ from codex_protocol.events import (
     EventMsg,
     GetHistoryEntryResponse,
     ListCustomPromptsResponse,
-    McpListToolsResponse,
+    ListedSkill,
     NumberedEvent,
     PlanStep,
     RulesPreviewed,
@@ -45,6 +46,7 @@ from codex_protocol.ops import (
     AddRules,
     AddToHistory,
     Compact,
+    ElicitationAnswer,
     ExecApproval,
     GetHistory,
     GetHistoryEntryRequest,
@@ -53,6 +55,7 @@ from codex_protocol.ops import (
     ListMcpTools,
     ListRules,
     ListSkills,
+    McpApproval,
     Op,
     OverrideTurnContext,
     PatchApproval,
@@ -97,6 +100,7 @@ class Thread:
         self._commands: set[asyncio.Task[None]] = set()
         """The user's own commands; interrupted with the turn."""
         self._seen_inputs: set[str] = set()
+        self._mcp = ThreadMcp(opened.state, opened.home.workbench, lambda msg: self._emit("", msg))
         self._closed = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -130,6 +134,7 @@ class Thread:
         Raises:
             RolloutError: `resume` or `fork` cannot be read, or another process writes to it.
             CredentialError: The provider needs a credential and there is none.
+            ThreadError: A required MCP server does not run.
         """
         opened = open_thread(
             config,
@@ -143,6 +148,11 @@ class Thread:
         )
         thread = cls(opened, EventLog(retain=retain_events))
         thread._begin()
+        try:
+            await thread._mcp.start()
+        except BaseException:
+            await thread.aclose()
+            raise
         return thread
 
     def _begin(self) -> None:
@@ -160,6 +170,10 @@ class Thread:
     def rollout_path(self) -> Path | None:
         """Where it is kept; None for an ephemeral thread. The file is made with the first item."""
         return self._opened.rollout_path
+
+    def answers_servers(self) -> None:
+        """The caller shows what MCP servers ask the user (`elicitation_request`) and answers by op."""
+        self._mcp.may_ask()
 
     @property
     def busy(self) -> bool:
@@ -303,8 +317,11 @@ class Thread:
                 self._interrupt()
             case OverrideTurnContext():
                 self._override(id, op)
-            case ExecApproval() | PatchApproval():
+            case ExecApproval() | PatchApproval() | McpApproval():
                 await self._answer(id, op)
+            case ElicitationAnswer():
+                if not self._mcp.answer(op):
+                    self._emit(id, Warning(message="That question has been answered already, or its server has ended."))
             case RunUserShellCommand():
                 self._start(self._run_user_shell(id, op.command), self._commands)
             case Compact() | Review():
@@ -320,7 +337,7 @@ class Thread:
             case GetHistory():
                 self._emit(id, self._conversation())
             case ListMcpTools():
-                self._emit(id, McpListToolsResponse(tools={}))
+                self._emit(id, self._mcp.listing())
             case ListCustomPrompts():
                 prompts = await asyncio.to_thread(self._opened.custom_prompts)
                 self._emit(id, ListCustomPromptsResponse(custom_prompts=prompts))
@@ -496,7 +513,7 @@ class Thread:
             state.user_instructions = self._opened.instructions_for(state.settings)
         self._emit(id, self.context)
 
-    async def _answer(self, id: str, op: ExecApproval | PatchApproval) -> None:
+    async def _answer(self, id: str, op: ExecApproval | PatchApproval | McpApproval) -> None:
         if isinstance(op, ExecApproval) and op.amendments and self._state.approvals.is_open(op.id):
             try:  # first: the rules count for what the turn does next
                 await self._add_rules(id, op.amendments, op.decision)
@@ -553,6 +570,7 @@ class Thread:
         while waiting := self._commands | self._side_tasks:
             await asyncio.wait(waiting)
         state = self._state
+        await self._mcp.aclose()
         await state.sessions.aclose()
         await state.sandbox.aclose()
         await state.client.aclose()

@@ -77,6 +77,8 @@ class Connection:
         self._listed = listed
         self._load = load or load_sdk
         self._session: Session | None = None
+        self._gone = asyncio.Event()
+        """The present process has ended, or never began."""
         self._changed = asyncio.Event()
         self._relist = asyncio.Event()
         self._retry = asyncio.Event()
@@ -90,7 +92,7 @@ class Connection:
     @property
     def ready(self) -> bool:
         """Whether it can be asked now."""
-        return self._session is not None
+        return self._session is not None and not self._gone.is_set()
 
     def start(self) -> None:
         """Start it, beside everything else."""
@@ -113,7 +115,7 @@ class Connection:
         self._retry.set()
         try:
             async with asyncio.timeout(self.settings.startup_timeout_sec):
-                while self._session is None:
+                while self._session is None or self._gone.is_set():
                     if self.failure is not None and not self._retry.is_set():
                         raise McpError(self.failure)
                     self._changed.clear()
@@ -194,7 +196,7 @@ class Connection:
                 log.debug("the MCP server %s failed", self.name, exc_info=True)
                 reason = self._sentence(error)
             lived, self._session = self._session is not None, None
-            self.failure = reason
+            self.failure = None if lived else reason
             self._retry.clear()
             self._changed.set()
             self._tell_end(reason, lived=lived)
@@ -233,7 +235,7 @@ class Connection:
                 )
                 tools = await session.list_tools()
             self._listed(tools)
-            self._session, self.failure = session, None
+            self._session, self.failure, self._gone = session, None, gone
             self._changed.set()
             await self._stay(session, gone)
 

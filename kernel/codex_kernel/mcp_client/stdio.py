@@ -63,7 +63,7 @@ class Child:
         pieces: list[bytes] = []
         size = 0
         try:
-            async with to:
+            async with to, self._going():  # known to be gone before anybody's call fails of it
                 while data := await self.process.stdout.read(1 << 18):
                     *ends, rest = data.split(b"\n")
                     for end in ends:
@@ -78,6 +78,11 @@ class Child:
                         return
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, ConnectionError):
             return  # our side has closed
+
+    @contextlib.asynccontextmanager
+    async def _going(self) -> AsyncGenerator[None]:
+        try:
+            yield
         finally:
             self.gone.set()
 

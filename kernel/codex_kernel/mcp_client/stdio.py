@@ -123,21 +123,28 @@ class Child:
         if self.process.stdin is not None:
             with contextlib.suppress(OSError, RuntimeError):
                 self.process.stdin.close()
-        await self._ended_within(_CLOSE_S)
+        for _ in range(round(_CLOSE_S * 100)):  # not `wait`: that also waits for pipes a grandchild may hold open
+            if self.process.returncode is not None:
+                break
+            await asyncio.sleep(0.01)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
-            await self._ended_within(0.5)
+            if not self._signal(number):
+                break
+            for _ in range(50):
+                await asyncio.sleep(0.01)
+                if not self._signal(0):
+                    break
         transport: Any = getattr(self.process, "_transport", None)
         if transport is not None:
             transport.close()  # otherwise its pipes stay open while a grandchild that got away holds them
 
-    async def _ended_within(self, seconds: float) -> None:
-        """Not `wait`: that also waits for the pipes, which a grandchild may hold open."""
-        for _ in range(round(seconds * 100)):
-            if self.process.returncode is not None:
-                return
-            await asyncio.sleep(0.01)
+    def _signal(self, number: int) -> bool:
+        """Send its process group a signal; False when the group is no more."""
+        try:
+            os.killpg(self.process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 @contextlib.asynccontextmanager

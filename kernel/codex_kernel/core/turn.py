@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from codex_kernel.core.call_context import CallContexts
 
 
+WARM_AFTER_S = 0.1
+"""When a model has thought this long, the sandbox's helper is started beside it. An answer that comes at once is often
+one without commands, and whose first command comes at once starts the helper itself."""
+
+
 class Turn:
     """A running turn. `run` is awaited once."""
 
@@ -88,7 +93,9 @@ class Turn:
             asyncio.CancelledError: Interrupted; the history stays valid and tells the model of it.
         """
         state = self._state
-        state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        warming = loop.call_later(WARM_AFTER_S, state.sandbox.warm, settings.sandbox_policy, settings.cwd)
         try:
             while True:
                 state.history.append(*state.take_steered())
@@ -102,6 +109,8 @@ class Turn:
         except asyncio.CancelledError:
             self._leave_interrupted()
             raise
+        finally:
+            warming.cancel()
 
     def _emit(self, msg: EventMsg) -> None:
         if isinstance(msg, PlanUpdate):

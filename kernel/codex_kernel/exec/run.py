@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DEMO_PROMPT = "Give me a tour of this directory and write it down."
 ORIGINATOR = "codex_exec"
+_COLLECTION_THRESHOLDS = (700, 10, 10)  # Python's own, which the start of the program has put out of the way
 _INTERRUPT_PATIENCE_S = 10.0
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -92,6 +94,8 @@ class _Run:
 
         await prepare_local_server(self._config)
         how = self._request.earlier.how if self._request.earlier is not None else None
+        gc.freeze()  # what start-up made stays: collections need not look at it again
+        gc.set_threshold(*_COLLECTION_THRESHOLDS)
         return await Thread.start(
             self._config,
             can_ask=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -13,7 +12,7 @@ from codex_client.async_turn import AsyncTurn, Progress
 from codex_client.connection import Connection
 from codex_client.errors import KernelLost
 from codex_client.results import TurnResult
-from codex_client.turn_settings import one_of, sandbox_policy, user_turn
+from codex_client.turn_settings import absolute, one_of, sandbox_policy, user_turn
 from codex_protocol.attach import Snapshot
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import (
@@ -200,7 +199,7 @@ class AsyncThread:
         if not text.strip() and not images:
             raise UsageError("the prompt is empty")
         items: list[UserInputItem] = [TextInput(text)]
-        items += [LocalImageInput(os.path.abspath(image)) for image in images]
+        items += [LocalImageInput(absolute(image)) for image in images]
         if schema is not None:
             from codex_client.structured import json_schema
 
@@ -257,7 +256,7 @@ class AsyncThread:
     ) -> None:
         """Change settings for all later turns; what is None stays."""
         op = OverrideTurnContext(
-            cwd=None if cwd is None else os.path.abspath(cwd),
+            cwd=None if cwd is None else absolute(cwd),
             model=model,
             sandbox_policy=None if sandbox is None else sandbox_policy(sandbox),
             approval_policy=None

@@ -240,10 +240,10 @@ class Connection:
         self._iopub.setsockopt(zmq.RCVHWM, 0)
         self._iopub.subscribe(EVENT_TYPE.encode())
         self._iopub.subscribe(presence_topic(self.client))
-        monitor = self._control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._monitor: Any = self._control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._start(self._read_control())
         self._start(self._read_iopub())
-        self._start(self._watch(monitor))
+        self._start(self._watch(self._monitor))
 
     def _socket(self, context: zmq.asyncio.Context, kind: int, channel: str) -> zmq.asyncio.Socket:
         import zmq
@@ -269,6 +269,7 @@ class Connection:
             if not answer.done():
                 answer.set_exception(self.lost or ThreadError("the connection to the thread is closed"))
         self._control.disable_monitor()
+        self._monitor.close(0)
         self._control.close(0)
         self._iopub.close(0)
 

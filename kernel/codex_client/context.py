@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from codex_client.results import Passed
 from codex_protocol.errors import UsageError
@@ -104,7 +104,7 @@ def _csv(table: Any, names: list[str]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     named = hasattr(table, "index")  # pandas has row labels, others have none
     writer.writerow(["", *names] if named else names)
-    labels = list(table.index) if named else []
+    labels: list[Any] = list(table.index) if named else []
     rows = table.itertuples(index=False) if hasattr(table, "itertuples") else table.iter_rows()
     for number, row in enumerate(rows):
         cells = [str(cell)[:_MAX_CELL] for cell in list(row)[: len(names)]]
@@ -121,7 +121,8 @@ def _json(value: Any) -> str:
     import json
 
     try:
-        return json.dumps(sorted(value) if isinstance(value, set | frozenset) else value, ensure_ascii=False, indent=1)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+        plain: Any = sorted(cast("set[Any]", value)) if isinstance(value, set | frozenset) else value
+        return json.dumps(plain, ensure_ascii=False, indent=1)
     except (TypeError, ValueError, RecursionError):
         return repr(value)
 

@@ -25,6 +25,8 @@ from codex_store.home import Home, find_home
 
 _START_S = 30.0
 _BACKLOG = 64
+LOG = "kernels.log"
+"""In the home's log folder: what kernels and their server have to say."""
 _MODULE = "codex_kernel.jupyter.fork_server"
 
 
@@ -41,7 +43,7 @@ class StartedKernel(msgspec.Struct, eq=False):
     def ended(self) -> bool:
         """Whether the kernel has ended."""
         try:
-            return self.owner.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return self.owner.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False
         except OSError:
@@ -129,7 +131,9 @@ def request_kernel(home: Home, request: ForkRequest, executable: str = sys.execu
     try:
         owner.settimeout(_START_S)
         owner.sendall(encode_line(request))
-        return _pid(owner), owner
+        pid = _pid(owner)
+        owner.setblocking(False)
+        return pid, owner
     except OSError as error:
         owner.close()
         raise ThreadError(f"the kernel could not be started: {error}") from error
@@ -170,7 +174,7 @@ def _start_server(path: Path, home: Home, executable: str, env: Mapping[str, str
 
     path.unlink(missing_ok=True)
     home.log.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = os.open(home.log / "kernels.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = os.open(home.log / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with socket.socket(socket.AF_UNIX) as listener:
         old = os.umask(0o177)
         try:
@@ -179,7 +183,7 @@ def _start_server(path: Path, home: Home, executable: str, env: Mapping[str, str
             os.umask(old)
         listener.listen(_BACKLOG)
         try:
-            subprocess.Popen(
+            subprocess.run(  # the server goes into the background by itself
                 [executable, "-P", "-m", _MODULE, str(listener.fileno()), str(home.root)],
                 pass_fds=(listener.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -188,9 +192,12 @@ def _start_server(path: Path, home: Home, executable: str, env: Mapping[str, str
                 cwd="/",
                 env=dict(env),
                 start_new_session=True,
+                check=True,
             )
         except OSError as error:
             raise ThreadError(f"the fork server could not be started with {executable}: {error.strerror}") from error
+        except subprocess.CalledProcessError as error:
+            raise ThreadError(f"the fork server could not be started; {home.log / LOG} says why") from error
         finally:
             os.close(log)
 

@@ -37,7 +37,7 @@ class ForkProvisioner(LocalProvisioner):
         if self._owner is None:
             return 0
         try:
-            return 0 if self._owner.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"" else None
+            return 0 if self._owner.recv(1, socket.MSG_PEEK) == b"" else None
         except BlockingIOError:
             return None
         except OSError:
@@ -78,7 +78,6 @@ class ForkProvisioner(LocalProvisioner):
             umask=current_umask(),
         )
         self.pid, self._owner = await asyncio.to_thread(request_kernel, find_home(env), request, cmd[0])
-        self._owner.setblocking(False)
         return self.connection_info
 
     async def cleanup(self, restart: bool = False) -> None:

@@ -53,11 +53,12 @@ def validate(schema: Any, text: str) -> Any:
         import json
 
         try:
-            whole = json.loads(body)
+            whole: Any = json.loads(body)
         except json.JSONDecodeError as error:
             raise ValueError(f"it is not valid JSON: {error}") from error
-        inner: Any = cast("dict[str, Any]", whole)[_WRAPPED] if isinstance(whole, dict) and _WRAPPED in whole else whole
-        return adapter.validate_json(json.dumps(inner))
+        if isinstance(whole, dict) and _WRAPPED in whole:
+            whole = cast("dict[str, Any]", whole)[_WRAPPED]
+        return adapter.validate_json(json.dumps(whole))
     except pydantic.ValidationError as error:
         found_errors = error.errors(include_url=False, include_input=False, include_context=False)
         lines = [_line(each) for each in found_errors[:_MAX_ERRORS]]

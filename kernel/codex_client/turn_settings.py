@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +41,7 @@ def user_turn(
     """
     return UserTurn(
         items=items,
-        cwd=settings.cwd if cwd is None else str(Path(cwd).absolute()),
+        cwd=settings.cwd if cwd is None else absolute(cwd),
         approval_policy=settings.approval_policy if policy is None else approval_policy(policy),
         sandbox_policy=settings.sandbox_policy if sandbox is None else sandbox_policy(sandbox),
         model=model or settings.model,
@@ -48,6 +49,11 @@ def user_turn(
         output_schema=output_schema,
         client_id=client_id,
     )
+
+
+def absolute(path: str | Path) -> str:
+    """The path from the root, as this process understands it; `~` is the user's home."""
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def sandbox_policy(sandbox: str | SandboxPolicy) -> SandboxPolicy:

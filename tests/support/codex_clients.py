@@ -1,0 +1,22 @@
+"""`Codex` clients for tests: a home of their own, a scripted model server, kernels that end with the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.model_server import ModelServer
+
+
+def make_home(scratch: Path, server: ModelServer | None = None, *, more: str = "") -> dict[str, Any]:
+    """Settings for `Codex`: works in `scratch`/work, with its home in `scratch`/home, against `server`."""
+    home, work = scratch / "home", scratch / "work"
+    home.mkdir()
+    (work / ".git").mkdir(parents=True)
+    (work / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    if server is not None:
+        (home / "config.toml").write_text(
+            f'model = "gpt-5.5"\nmodel_provider = "scripted"\n{more}\n[model_providers.scripted]\n'
+            f'name = "scripted"\nbase_url = "{server.url}"\nrequest_max_retries = 0\nstream_max_retries = 1\n'
+        )
+    return {"cwd": str(work), "env": {"CODEX_HOME": str(home)}, "fork": False}

@@ -1,3 +1,3 @@
-"""Front end: the agent as an MCP server."""
+"""Front end: MCP. Any MCP client runs the agent as a tool, on stdio."""
 
 __all__: list[str] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,11 @@ import msgspec
 from codex_kernel.mcp_server.messages import INTERNAL_ERROR, INVALID_REQUEST, RequestId, RpcError
 from codex_kernel.mcp_server.outgoing import Outgoing
 from codex_kernel.mcp_server.settings import ServerSettings, file_config
+from codex_kernel.mcp_server.threads import Spawn
 from codex_protocol.errors import CodexError, CredentialError
 
 if TYPE_CHECKING:
     from codex_kernel.auth.login_server import LoginServer
-
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 LOGIN_TIMEOUT_S = 600.0
 
@@ -48,7 +46,7 @@ class Account:
 
     def log_in(self, id: RequestId) -> None:
         """Start a login in the browser; the client opens the address."""
-        self._spawn(self._log_in(id))
+        self._spawn(self._log_in(id), id)
 
     async def _log_in(self, id: RequestId) -> None:
         from codex_kernel.auth.login_server import LoginServer
@@ -110,7 +108,7 @@ class Account:
             await asyncio.to_thread(delete_auth, self._settings.home.auth_file)
         except CodexError as error:
             raise RpcError(INTERNAL_ERROR, f"logout failed: {error}") from error
-        self._spawn(self._tell_signed_out())
+        self._spawn(self._tell_signed_out(), None)
         return {}
 
     async def _tell_signed_out(self) -> None:

@@ -9,23 +9,33 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
+import msgspec
+
 from codex_kernel.mcp_server.messages import Response
 from codex_kernel.mcp_server.older_events import changes
 from codex_kernel.mcp_server.outgoing import Outgoing
-from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest
-from codex_protocol.ops import ExecApproval, Op, PatchApproval
+from codex_protocol.events import (
+    ApplyPatchApprovalRequest,
+    ApprovalRequest,
+    ElicitationRequest,
+    ExecApprovalRequest,
+    McpApprovalRequest,
+)
+from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, Op, PatchApproval
 from codex_protocol.policy import ReviewDecision
 from codex_render.safe_text import one_line, visible
 from codex_render.shell_words import join_words
 
 log = logging.getLogger(__name__)
 
-Question = ExecApprovalRequest | ApplyPatchApprovalRequest
+Question = ApprovalRequest
 Params = dict[str, Any]
 Ask = tuple[str, Params]
 """Method and parameters of the request that puts a question."""
 
 BY = "mcp client"
+_EMPTY_FORM: Params = {"type": "object", "properties": {}}
+_MAX_ARGUMENT_CHARS = 2_000
 _ACTIONS = {
     "accept": ReviewDecision.APPROVED,
     "decline": ReviewDecision.DENIED,
@@ -40,24 +50,28 @@ def as_elicitation(question: Question, *, tool_call_id: str, event_id: str) -> A
         "codex_event_id": event_id,
         "codex_call_id": question.call_id,
     }
-    if isinstance(question, ExecApprovalRequest):
-        own: Params = {
-            "message": _command_message(question),
-            "codex_elicitation": "exec-approval",
-            "codex_command": question.command,
-            "codex_cwd": question.cwd,
-        }
-    else:
-        own = {
-            "message": _patch_message(question),
-            "codex_elicitation": "patch-approval",
-            "codex_changes": changes(question.changes),
-        }
-        if question.grant_root is not None:
-            own["codex_grant_root"] = question.grant_root
+    own: Params
+    match question:
+        case ExecApprovalRequest():
+            own = {
+                "message": _command_message(question),
+                "codex_elicitation": "exec-approval",
+                "codex_command": question.command,
+                "codex_cwd": question.cwd,
+            }
+        case ApplyPatchApprovalRequest():
+            own = {
+                "message": _patch_message(question),
+                "codex_elicitation": "patch-approval",
+                "codex_changes": changes(question.changes),
+            }
+            if question.grant_root is not None:
+                own["codex_grant_root"] = question.grant_root
+        case McpApprovalRequest():
+            own = _mcp_call(question)
     if question.reason is not None:
         own["codex_reason"] = question.reason
-    return "elicitation/create", {"requestedSchema": {"type": "object", "properties": {}}, **own, **common}
+    return "elicitation/create", {"requestedSchema": _EMPTY_FORM, **own, **common}
 
 
 def as_conversation_request(question: Question, conversation_id: str) -> Ask:
@@ -67,6 +81,8 @@ def as_conversation_request(question: Question, conversation_id: str) -> Ask:
         params["reason"] = question.reason
     if isinstance(question, ExecApprovalRequest):
         return "execCommandApproval", params | {"command": question.command, "cwd": question.cwd}
+    if isinstance(question, McpApprovalRequest):  # older than these: put as MCP itself puts questions
+        return "elicitation/create", {"requestedSchema": _EMPTY_FORM, **params, **_mcp_call(question)}
     if question.grant_root is not None:
         params["grant_root"] = question.grant_root
     return "applyPatchApproval", params | {"file_changes": changes(question.changes)}
@@ -118,6 +134,21 @@ class OpenQuestions:
         method, params = ask
         self._asked[question.approval_id] = self._out.ask(method, params, take)
 
+    def pass_on(self, question: ElicitationRequest) -> None:
+        """Put a question of an MCP server of ours to the client's user."""
+
+        def take(response: Response) -> None:
+            self._asked.pop(question.id, None)
+            self._submit(_answer_to_server(question.id, response))
+
+        message = f"MCP server `{one_line(question.server)}` asks: {visible(question.message)}"
+        params: Params = {"message": message, "codex_elicitation": "mcp-server", "codex_server": question.server}
+        if question.mode == "url":
+            params |= {"mode": "url", "url": question.url, "elicitationId": question.id}
+        else:
+            params["requestedSchema"] = question.schema or _EMPTY_FORM
+        self._asked[question.id] = self._out.ask("elicitation/create", params, take)
+
     def settled(self, approval_id: str) -> None:
         """The question was answered, here or elsewhere, or its turn has ended."""
         asked = self._asked.pop(approval_id, None)
@@ -126,9 +157,43 @@ class OpenQuestions:
 
 
 def _answer(question: Question, decision: ReviewDecision) -> Op:
-    if isinstance(question, ExecApprovalRequest):
-        return ExecApproval(id=question.approval_id, decision=decision, by=BY)
-    return PatchApproval(id=question.approval_id, decision=decision, by=BY)
+    match question:
+        case ExecApprovalRequest():
+            return ExecApproval(id=question.approval_id, decision=decision, by=BY)
+        case ApplyPatchApprovalRequest():
+            return PatchApproval(id=question.approval_id, decision=decision, by=BY)
+        case McpApprovalRequest():
+            return McpApproval(id=question.approval_id, decision=decision, by=BY)
+
+
+def _answer_to_server(id: str, response: Response) -> Op:
+    """What the client's user told a server of ours: passed on as it is."""
+    answer = response.result
+    result = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    content = result.get("content")
+    match result.get("action"):
+        case "accept" if response.error is None:
+            filled = cast("dict[str, Any]", content) if isinstance(content, dict) else None
+            return ElicitationAnswer(id=id, action="accept", content=filled, by=BY)
+        case "decline":
+            return ElicitationAnswer(id=id, action="decline", by=BY)
+        case _:
+            return ElicitationAnswer(id=id, action="cancel", by=BY)
+
+
+def _mcp_call(question: McpApprovalRequest) -> Params:
+    arguments = one_line(msgspec.json.encode(question.arguments).decode("utf-8"))
+    if len(arguments) > _MAX_ARGUMENT_CHARS:
+        arguments = arguments[:_MAX_ARGUMENT_CHARS] + "…"
+    called = one_line(f"{question.server}/{question.tool}")
+    reason = f"\n{visible(question.reason)}" if question.reason else ""
+    return {
+        "message": f"Allow Codex to call `{called}` with {arguments}?{reason}",
+        "codex_elicitation": "mcp-tool-call-approval",
+        "codex_server": question.server,
+        "codex_tool": question.tool,
+        "codex_arguments": question.arguments,
+    }
 
 
 def _command_message(question: ExecApprovalRequest) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,12 +18,13 @@ from codex_kernel.mcp_server.messages import INTERNAL_ERROR, INVALID_REQUEST, Re
 from codex_kernel.mcp_server.older_events import older
 from codex_kernel.mcp_server.outgoing import Outgoing
 from codex_kernel.mcp_server.settings import NewConversation, ServerSettings, config_for
-from codex_kernel.mcp_server.threads import ServedThread, Threads
+from codex_kernel.mcp_server.threads import ServedThread, Spawn, Threads
 from codex_protocol.errors import CodexError, ConfigError, ThreadError, UsageError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalResolved,
     ExecApprovalRequest,
+    McpApprovalRequest,
     NumberedEvent,
     SessionConfigured,
     TaskComplete,
@@ -31,8 +32,6 @@ from codex_protocol.events import (
 )
 from codex_protocol.ops import ImageInput, Interrupt, LocalImageInput, Op, TextInput, UserInput, UserInputItem, UserTurn
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary
-
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -108,7 +107,7 @@ class Conversations:
 
     def new(self, id: RequestId, params: NewConversation) -> None:
         """Start a thread; its answer names it."""
-        self._spawn(self._new(id, params))
+        self._spawn(self._new(id, params), id)
 
     async def _new(self, id: RequestId, params: NewConversation) -> None:
         try:
@@ -150,7 +149,7 @@ class Conversations:
         conversation = self._find(params.conversation_id)
         subscription = str(uuid.uuid4())
         self._listened[subscription] = conversation
-        self._spawn(_soon(conversation.listen, subscription))  # the answer goes first
+        self._spawn(_soon(conversation.listen, subscription), None)  # the answer goes first
         return {"subscriptionId": subscription}
 
     def remove_listener(self, params: OneSubscription) -> dict[str, Any]:
@@ -222,7 +221,7 @@ class _Conversation:
             return
         self._tell(event.id, older(msg))
         match msg:
-            case ExecApprovalRequest() | ApplyPatchApprovalRequest():
+            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest():
                 self._questions.put(msg, as_conversation_request(msg, self._thread.id))
             case ApprovalResolved(approval_id=approval_id):
                 self._questions.settled(approval_id)

@@ -18,10 +18,6 @@ Wire = dict[str, Any]
 def older(msg: EventMsg) -> Wire | None:
     """The event as a JSON object with `type` first; None when the older vocabulary has nothing for it."""
     match msg:
-        case ev.ApprovalResolved() | ev.UserMessage() | ev.TurnContextChanged() | ev.TerminalInteraction():
-            return None
-        case ev.EnteredReviewMode() | ev.ExitedReviewMode() | ev.ThreadNameUpdated() | ev.ImageViewed():
-            return None
         case ev.Warning(message=message):
             return {"type": "background_event", "message": message}
         case ev.ContextCompacted():
@@ -38,7 +34,8 @@ def older(msg: EventMsg) -> Wire | None:
         case ev.GetHistoryEntryResponse():
             return _picked(msg, "offset", "log_id") | _given(entry=msg.entry)
         case _:
-            return _picked(msg, *_FIELDS[type(msg)])
+            fields = _FIELDS.get(type(msg))
+            return None if fields is None else _picked(msg, *fields)
 
 
 def changes(files: Mapping[str, FileChange]) -> Wire:

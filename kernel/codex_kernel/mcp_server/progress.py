@@ -20,7 +20,7 @@ def remark(msg: EventMsg) -> str | None:
             return _line(f"running {join_words(command)}")
         case ev.ExecCommandEnd(exit_code=code):
             return f"the command ended with exit code {code}"
-        case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest():
+        case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest() | ev.McpApprovalRequest():
             return "waiting for an approval"
         case ev.PatchApplyBegin(changes=changes):
             return f"changing {len(changes)} file{'s' if len(changes) != 1 else ''}"

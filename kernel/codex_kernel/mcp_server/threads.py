@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
+from codex_kernel.mcp_server.messages import RequestId
 from codex_protocol.events import NumberedEvent
 from codex_protocol.ops import Op
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 ORIGINATOR = "codex_mcp_server"
 _CLOSE_S = 5.0
+
+
+Spawn = Callable[[Coroutine[Any, Any, None], RequestId | None], object]
+"""Runs work beside the loop; should it fail in an unforeseen way, the request of that id is answered with an error."""
 
 
 class ServedThread(Protocol):
@@ -37,6 +42,10 @@ class ServedThread(Protocol):
 
     def subscribe(self, listener: Callable[[NumberedEvent], None]) -> Callable[[], None]:
         """Call `listener` with every event from the first on."""
+        ...
+
+    def answers_servers(self) -> None:
+        """Its MCP servers' questions are shown and answered."""
         ...
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -19,22 +19,23 @@ from codex_kernel.mcp_server.older_events import older
 from codex_kernel.mcp_server.outgoing import Outgoing
 from codex_kernel.mcp_server.progress import remark
 from codex_kernel.mcp_server.settings import ServerSettings, config_for
-from codex_kernel.mcp_server.threads import ServedThread, Threads
+from codex_kernel.mcp_server.threads import ServedThread, Spawn, Threads
 from codex_kernel.mcp_server.tool_schemas import CodexArguments, ReplyArguments, text_result
 from codex_protocol.errors import CodexError, ThreadError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalResolved,
+    ElicitationRequest,
+    ElicitationResolved,
     Error,
     Event,
     ExecApprovalRequest,
+    McpApprovalRequest,
     NumberedEvent,
     TaskComplete,
     TurnAborted,
 )
 from codex_protocol.ops import Interrupt, Op, TextInput, UserInput
-
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class _Call:
@@ -97,7 +98,7 @@ class ToolCalls:
             self._refuse(request.id, "Failed to parse configuration for Codex tool: the field `prompt` is empty")
             return
         call = self._calls[request.id] = _Call(request, asked.prompt)
-        self._spawn(self._start(call, asked))
+        self._spawn(self._start(call, asked), call.id)
 
     async def _start(self, call: _Call, asked: CodexArguments) -> None:
         try:
@@ -112,6 +113,8 @@ class ToolCalls:
         except CodexError as error:
             self._end(call, f"Failed to start Codex session: {error}", is_error=True)
             return
+        if self.can_ask:
+            thread.answers_servers()
         session = self._sessions[thread.id] = _Session(thread, self._out, self._end)
         session.begin(call)
         if not call.cancelled:
@@ -208,11 +211,13 @@ class _Session:
         call = self._current
         self._tell(event, call)
         match event.msg:
-            case ExecApprovalRequest() | ApplyPatchApprovalRequest():
+            case ElicitationRequest():
+                self._questions.pass_on(event.msg)
+            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest():
                 tool_call_id = str(call.id) if call is not None else ""
                 self._questions.put(event.msg, as_elicitation(event.msg, tool_call_id=tool_call_id, event_id=event.id))
-            case ApprovalResolved(approval_id=approval_id):
-                self._questions.settled(approval_id)
+            case ApprovalResolved(approval_id=id) | ElicitationResolved(id=id):
+                self._questions.settled(id)
             case _ if call is None or event.id != call.submission:
                 return
             case TaskComplete(error=None, last_agent_message=said):

@@ -52,6 +52,7 @@ async def _serve(config: Config, writer: QueuedWriter) -> int:
     codes: list[int] = []
     thread = await Thread.start(config, can_ask=True, originator=_originator())
     try:
+        thread.answers_servers()
         connection = Connection(thread, writer.write)
 
         def stop(number: signal.Signals) -> None:

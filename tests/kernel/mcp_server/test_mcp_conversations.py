@@ -176,7 +176,9 @@ def test_the_config_file_is_told_as_it_is_now(tmp_path: Path):
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_the_difference_to_the_remote_holds_commits_changes_and_new_files(tmp_path: Path):

@@ -28,9 +28,7 @@ StartThread = Callable[["Config", Path | None, Path | None], Awaitable["Thread"]
 class Agent:
     """Holds the kernel's thread. `thread()` opens it; `current` is None before and while it is being replaced."""
 
-    def __init__(
-        self, options: KernelOptions, hidden: tuple[Path, ...] = (), start: StartThread | None = None
-    ) -> None:
+    def __init__(self, options: KernelOptions, hidden: tuple[Path, ...] = (), start: StartThread | None = None) -> None:
         """Nothing is read or opened yet.
 
         Args:

@@ -138,6 +138,7 @@ class ForkServer:
             for descriptor in self._wake:
                 os.close(descriptor)
             os.setsid()
+            _name_process("codex-kernel")
             code = _run_kernel(connection, request)
         except BaseException as error:  # a fork must never go on as its parent
             log.exception("a kernel failed")
@@ -177,6 +178,12 @@ def _pipe() -> tuple[int, int]:
     for end in ends:
         os.set_blocking(end, False)
     return ends
+
+
+def _name_process(name: str) -> None:
+    """What `ps` and `top` call it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
 def _wake(number: int, frame: object) -> None:
@@ -245,6 +252,8 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2 or not argv[0].isdigit():
         sys.stderr.write("the fork server is started by the client, not by hand\n")
         return 2
+    if os.fork():
+        os._exit(0)  # whoever started it has no child to wait for
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listener = socket.socket(fileno=int(argv[0]))
     home = Home(root=Path(argv[1]), xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR") or None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from codex_protocol.events import (
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.rules import RuleSuggestion
 
+AskHooks = Callable[[ApprovalRequest], Awaitable[bool | None]]
 Suggest = Callable[[tuple[str, ...], Ask], tuple[RuleSuggestion, ...]]
 
 
@@ -79,6 +80,13 @@ class Approvals:
                 self._settle(request, ReviewDecision.ABORT, "interrupt", emit)
             raise
 
+    def answered_by_hook(
+        self, request: ApprovalRequest, decision: ReviewDecision, emit: Callable[[EventMsg], None]
+    ) -> None:
+        """Record a question that a trusted hook of the user answered, so that nobody was asked."""
+        self._recorder.event(request)
+        self._settle(request, decision, "hook", emit)
+
     def is_open(self, approval_id: str) -> bool:
         """Whether that question waits for an answer."""
         return approval_id in self._open
@@ -114,12 +122,14 @@ class TurnApprover:
         facts: SandboxFacts,
         abort: Callable[[], None],
         suggest: Suggest,
+        ask_hooks: AskHooks | None = None,
     ) -> None:
         self._approvals = approvals
         self._emit = emit
         self._facts = facts
         self._abort = abort
         self._suggest = suggest
+        self._ask_hooks = ask_hooks
 
     @property
     def can_ask(self) -> bool:
@@ -170,6 +180,11 @@ class TurnApprover:
         )
 
     async def _decide(self, request: ApprovalRequest) -> ReviewDecision:
+        hooked = None if self._ask_hooks is None else await self._ask_hooks(request)
+        if hooked is not None:
+            decision = ReviewDecision.APPROVED if hooked else ReviewDecision.DENIED
+            self._approvals.answered_by_hook(request, decision, self._emit)
+            return decision
         decision = await self._approvals.ask(request, self._emit)
         if decision is ReviewDecision.ABORT:
             self._abort()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from codex_kernel.core.approvals import TurnApprover
 from codex_kernel.core.history import call_id_of
@@ -15,18 +16,33 @@ from codex_kernel.sandbox.git_files import git_root
 from codex_kernel.tools.interface import ToolContext
 from codex_protocol.items import ToolCallItem
 
+if TYPE_CHECKING:
+    from codex_kernel.core.turn_hooks import TurnHooks
+
 
 class CallContexts:
     """Makes the context of each call of a turn."""
 
-    def __init__(self, state: ThreadState, settings: TurnSettings, emit: Emit, abort: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: ThreadState,
+        settings: TurnSettings,
+        emit: Emit,
+        abort: Callable[[], None],
+        hooks: TurnHooks | None = None,
+    ) -> None:
         """Contexts for the calls of the turn that runs under `settings`; see `Turn` for the arguments."""
         facts = state.sandbox.facts(settings.sandbox_policy)
         self._state = state
         self._settings = settings
         self._emit = emit
         self._approver = TurnApprover(
-            state.approvals, emit, facts, abort, lambda argv, ask: state.rules.suggest(argv, ask, state.history.items)
+            state.approvals,
+            emit,
+            facts,
+            abort,
+            lambda argv, ask: state.rules.suggest(argv, ask, state.history.items),
+            None if hooks is None else lambda request: hooks.permission(state, request),
         )
         self._judge = ThreadJudge(state, settings, facts)
         self._diff = TurnDiff(git_root(settings.cwd) or settings.cwd)

@@ -16,6 +16,8 @@ from codex_protocol.items import OutputItem, ToolCallItem
 log = logging.getLogger(__name__)
 
 MakeContext = Callable[[ToolCallItem], ToolContext]
+RunCall = Callable[[ToolCallItem], Awaitable[ToolOutput]]
+Around = Callable[[ToolCallItem, ToolContext, RunCall], Awaitable[ToolOutput]]
 
 
 async def run_calls(
@@ -24,6 +26,7 @@ async def run_calls(
     make_context: MakeContext,
     history: History,
     emit: Emit,
+    around: Around | None = None,
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
 
@@ -35,6 +38,7 @@ async def run_calls(
         make_context: What a call may use.
         history: Its rollout gets the outputs; the caller appends what is returned.
         emit: Gets the events that tell of ends.
+        around: Runs each call by the function it is given, or does not; None just runs it.
 
     Raises:
         asyncio.CancelledError: The turn was interrupted. Every call has an output, in the history already.
@@ -44,8 +48,12 @@ async def run_calls(
 
     async def one(call: ToolCallItem) -> None:
         context = make_context(call)
+
+        async def run(asked: ToolCallItem) -> ToolOutput:
+            return await _result_of(asked, registry.find(asked), context)
+
         try:
-            result = await _result_of(call, registry.find(call), context)
+            result = await (run(call) if around is None else around(call, context, run))
         except asyncio.CancelledError:
             settle(call, context.interrupted or ToolOutput(ABORTED, success=False))
             raise

@@ -29,12 +29,15 @@ from codex_protocol.items import (
 if TYPE_CHECKING:
     from codex_kernel.core.settings import TurnSettings
     from codex_kernel.core.state import Emit, ThreadState
+    from codex_kernel.core.turn_hooks import TurnHooks
 
 KEPT_USER_BYTES = 80_000
 """What the user said is kept word for word, newest first, up to here (about 20,000 tokens)."""
 
 
-async def compact(state: ThreadState, settings: TurnSettings, emit: Emit, *, automatic: bool) -> bool:
+async def compact(
+    state: ThreadState, settings: TurnSettings, emit: Emit, *, automatic: bool, hooks: TurnHooks | None = None
+) -> bool:
     """Replace the thread's history by a summary of it.
 
     The new history is the context messages, what the user said last, and the summary with the plan. It is on disk
@@ -47,6 +50,8 @@ async def compact(state: ThreadState, settings: TurnSettings, emit: Emit, *, aut
     Raises:
         ModelError: No summary could be had; the history stays.
     """
+    if hooks is not None and not await hooks.before_compaction(automatic=automatic):
+        return False
     history = state.history
     before = state.meter.tokens(history.items)
     summary = await _summarise(state, settings, emit)
@@ -61,6 +66,8 @@ async def compact(state: ThreadState, settings: TurnSettings, emit: Emit, *, aut
     history.replace(replacement)
     state.meter.reset()
     emit(ContextCompacted(automatic=automatic, tokens_before=before, summary=summary))
+    if hooks is not None:
+        await hooks.after_compaction(state, automatic=automatic)
     return True
 
 

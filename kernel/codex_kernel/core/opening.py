@@ -16,6 +16,7 @@ from codex_kernel.core.instructions import user_instructions
 from codex_kernel.core.recording import RolloutRecorder
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import NoRecorder, Recorder, ThreadState
+from codex_kernel.core.thread_hooks import open_hooks
 from codex_kernel.core.thread_rules import ThreadRules
 from codex_kernel.core.thread_skills import ThreadSkills
 from codex_kernel.tools.registry import ToolRegistry
@@ -122,8 +123,16 @@ def open_thread(
             writer.close()
         raise
     settings = state.settings
+    state.hooks, skipped_hooks = open_hooks(
+        config,
+        environment,
+        thread_id=thread_id,
+        transcript=writer.path if writer else None,
+        source="resume" if resume is not None else "fork" if fork is not None else "startup",
+    )
     notices = (
         *config.warnings,
+        *skipped_hooks,
         *state.skills.problems,
         *(source.notices if source else ()),
         *(writer.notices if writer else ()),

@@ -23,6 +23,7 @@ from codex_protocol.items import assistant_message, user_message
 if TYPE_CHECKING:
     from codex_kernel.core.settings import TurnSettings
     from codex_kernel.core.state import Emit, ThreadState
+    from codex_kernel.core.turn_hooks import TurnHooks
     from codex_protocol.ops import Review
 
 
@@ -58,7 +59,13 @@ class ReviewOutput(msgspec.Struct, frozen=True):
 
 
 async def run_review(
-    state: ThreadState, settings: TurnSettings, op: Review, emit: Emit, *, abort: Callable[[], None]
+    state: ThreadState,
+    settings: TurnSettings,
+    op: Review,
+    emit: Emit,
+    *,
+    abort: Callable[[], None],
+    hooks: TurnHooks | None = None,
 ) -> str | None:
     """Review what the op names; returns the rendered review, which is also told of and recorded in the thread.
 
@@ -83,7 +90,7 @@ async def run_review(
         state, history=History(NoRecorder()), recorder=NoRecorder(), meter=ContextMeter(), steered=[]
     )
     own.history.record(*missing_context(own, settings), user_message(task))
-    turn = Turn(own, settings, _without_answers(emit), instructions=prompt_text("review.md"), abort=abort)
+    turn = Turn(own, settings, _without_answers(emit), instructions=prompt_text("review.md"), abort=abort, hooks=hooks)
     try:
         await turn.run()
     finally:

@@ -19,6 +19,7 @@ from codex_protocol.events import EventMsg, PlanStep, TokenUsage
 from codex_protocol.items import Item, encode_item
 
 if TYPE_CHECKING:
+    from codex_kernel.core.thread_hooks import ThreadHooks
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.registry import ToolRegistry
@@ -126,6 +127,8 @@ class ThreadState(msgspec.Struct, kw_only=True, eq=False):
     base_environment: dict[str, str]
     """The environment the thread was opened with; the policy for commands is applied to it."""
     user_instructions: str | None = None
+    hooks: ThreadHooks | None = None
+    """None where no hook may run."""
     usage: TokenUsage = TokenUsage()
     """Summed over the thread, the thread it was forked from included."""
     meter: ContextMeter = msgspec.field(default_factory=ContextMeter)

@@ -74,6 +74,7 @@ from codex_protocol.policy import ReviewDecision
 if TYPE_CHECKING:
     from codex_kernel.core.approvals import ApprovalRequest
     from codex_kernel.core.settings import TurnSettings
+    from codex_kernel.core.turn_hooks import TurnHooks
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_protocol.rules import RuleAmendment
@@ -92,6 +93,7 @@ class Thread:
         self._ops: asyncio.Queue[Submission] = asyncio.Queue()
         self._next_id = 0
         self._turn: asyncio.Task[str | None] | None = None
+        self._turn_hooks: TurnHooks | None = None
         self._turn_told = asyncio.Event()
         """Set when the end of the last turn has been told."""
         self._later: list[Submission] = []
@@ -384,7 +386,11 @@ class Thread:
             self._emit(id, Warning(message=problem))
         told = UserMessage(message=text_of(op.items), images=images_of(op.items), client_id=op.client_id)
         if self._turn is not None:  # steer: on disk now, to the model with its next request
-            self._steer(id, [message, *skills], told)
+            if self._turn_hooks is None:
+                self._steer(id, [message, *skills], told)
+            else:
+                checked = self._steer_checked(id, op, self._turn_hooks, [message, *skills], told)
+                self._start(checked, self._commands)
             return
         self._start_turn(id, settings, [message, *skills], told)
 
@@ -393,6 +399,21 @@ class Thread:
             self._state.history.write(message)
         self._state.steered += messages
         self._emit(id, msgspec.structs.replace(told, steered=True))
+
+    async def _steer_checked(
+        self, id: str, op: UserInput | UserTurn, hooks: TurnHooks, messages: list[Message], told: UserMessage
+    ) -> None:
+        from codex_kernel.core.turn_hooks import developer_message
+
+        contexts = await hooks.check_prompt(told.message)
+        if contexts is None:
+            return
+        if self._turn is None or self._turn.done():  # it ended meanwhile: this begins the next one
+            if op.client_id is not None:
+                self._seen_inputs.discard(op.client_id)
+            self._ops.put_nowait(Submission(id, op))
+            return
+        self._steer(id, [*messages, *map(developer_message, contexts)], told)
 
     def _start_turn(self, id: str, settings: TurnSettings, messages: list[Message], told: UserMessage) -> None:
         from codex_kernel.core.context import missing_context
@@ -403,16 +424,29 @@ class Thread:
         state.history.record(*missing_context(state, settings))
         started = TaskStarted(model_context_window=settings.context_window())
         state.recorder.event(started)
-        state.history.record(*messages)
         self._emit(id, started)
-        self._emit(id, told)
-        turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt)
+
+        def take() -> None:
+            state.history.record(*messages)
+            self._emit(id, told)
+
+        hooks = self._hooks_for(id, settings)
+        if hooks is None:
+            take()
+        turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt, hooks=hooks)
 
         async def work() -> str | None:
+            if hooks is not None and not await hooks.admit(told.message, take, state):
+                return None
             await turn.run()
             return turn.last_message
 
         self._run_as_turn(id, work(), settings, [told.message])
+
+    def _hooks_for(self, id: str, settings: TurnSettings) -> TurnHooks | None:
+        hooks = self._state.hooks
+        self._turn_hooks = None if hooks is None else hooks.turn(settings, id, lambda msg: self._emit(id, msg))
+        return self._turn_hooks
 
     def _start_special_turn(self, submission: Submission) -> None:
         if self._turn is not None:
@@ -428,14 +462,16 @@ class Thread:
         def emit(msg: EventMsg) -> None:
             self._emit(id, msg)
 
+        hooks = self._hooks_for(id, settings)
+
         async def work() -> str | None:
             if isinstance(op, Review):
                 from codex_kernel.core.review import run_review
 
-                return await run_review(state, settings, op, emit, abort=self._interrupt)
+                return await run_review(state, settings, op, emit, abort=self._interrupt, hooks=hooks)
             from codex_kernel.core.compaction import compact
 
-            await compact(state, settings, emit, automatic=False)
+            await compact(state, settings, emit, automatic=False, hooks=hooks)
             return None
 
         self._run_as_turn(id, work(), settings, [])
@@ -467,6 +503,7 @@ class Thread:
             self._state.recorder.event(end)
         except CodexError as error:
             self._emit(id, Warning(message=str(error)))
+        hooks, self._turn_hooks = self._turn_hooks, None
         self._turn = None
         self._emit(id, end)
         self._turn_told.set()
@@ -485,6 +522,8 @@ class Thread:
         for submission in later:
             self._ops.put_nowait(submission)
         await asyncio.to_thread(self._sync)
+        if hooks is not None and isinstance(end, TurnAborted):
+            await hooks.interrupted()
 
     def _failed(self, id: str, message: str) -> TaskComplete:
         self._emit(id, Error(message=message))
@@ -570,6 +609,8 @@ class Thread:
         while waiting := self._commands | self._side_tasks:
             await asyncio.wait(waiting)
         state = self._state
+        if state.hooks is not None:
+            await state.hooks.end(state.settings, lambda msg: self._emit(id, msg))
         await self._mcp.aclose()
         await state.sessions.aclose()
         await state.sandbox.aclose()

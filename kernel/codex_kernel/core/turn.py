@@ -42,6 +42,8 @@ from codex_protocol.items import (
 
 if TYPE_CHECKING:
     from codex_kernel.core.call_context import CallContexts
+    from codex_kernel.core.calls import Around
+    from codex_kernel.core.turn_hooks import TurnHooks
 
 
 WARM_AFTER_S = 0.1
@@ -60,6 +62,7 @@ class Turn:
         *,
         instructions: str | None = None,
         abort: Callable[[], None],
+        hooks: TurnHooks | None = None,
     ) -> None:
         """Prepare a turn.
 
@@ -69,6 +72,7 @@ class Turn:
             emit: Called once per event, in order; must not block.
             instructions: Replaces the base prompt; None for the thread's own.
             abort: Called when a person answers an approval with "stop the turn".
+            hooks: Fires the user's hooks; None where there are none.
         """
         self._state = state
         self._settings = settings
@@ -78,6 +82,8 @@ class Turn:
         self._tools = state.registry.offered(self._offer)
         self._info = settings.info()
         self._abort = abort
+        self._hooks = hooks
+        self._is_review = instructions is not None
         self._contexts: CallContexts | None = None
         self._partial = Partial()
         self._futile = False
@@ -102,15 +108,32 @@ class Turn:
                 sampled = await self._sample()
                 calls = self._take(sampled)
                 if calls:
-                    outputs = await run_calls(calls, state.registry, self._context, state.history, self._emit)
+                    outputs = await run_calls(
+                        calls, state.registry, self._context, state.history, self._emit, self._around()
+                    )
                     state.history.append(*outputs)
-                elif not state.steered:
+                elif not state.steered and not await self._is_sent_on():
                     return
         except asyncio.CancelledError:
             self._leave_interrupted()
             raise
         finally:
             warming.cancel()
+
+    def _around(self) -> Around | None:
+        if self._hooks is None:
+            return None
+        hooks, state = self._hooks, self._state
+        return lambda call, context, run: hooks.around_call(state, call, context, run)
+
+    async def _is_sent_on(self) -> bool:
+        """Whether a hook, or the user while it ran, keeps the turn from ending."""
+        if self._hooks is None or self._is_review:
+            return False
+        prompt = await self._hooks.goes_on(self.last_message)
+        if prompt is not None:
+            self._state.history.record(prompt)
+        return prompt is not None or bool(self._state.steered)
 
     def _emit(self, msg: EventMsg) -> None:
         if isinstance(msg, PlanUpdate):
@@ -123,11 +146,11 @@ class Turn:
         state, settings = self._state, self._settings
         limit = settings.compact_limit()
         if limit is not None and not self._futile and state.meter.tokens(state.history.items) >= limit:
-            self._futile = not await compact(state, settings, self._emit, automatic=True)
+            self._futile = not await compact(state, settings, self._emit, automatic=True, hooks=self._hooks)
         try:
             return await self._ask()
         except ContextWindowExceeded:
-            if not await compact(state, settings, self._emit, automatic=True):
+            if not await compact(state, settings, self._emit, automatic=True, hooks=self._hooks):
                 raise
             return await self._ask()
 
@@ -146,12 +169,17 @@ class Turn:
             thread_id=self._state.thread_id,
             store=not settings.config.disable_response_storage,
         )
+        if self._hooks is not None:
+            return await self._hooks.around_model(lambda: self._request(prompt))
+        return await self._request(prompt)
+
+    async def _request(self, prompt: Prompt) -> Sampled:
         return await sample(
             prompt,
             self._state.client,
             self._emit,
             self._partial,
-            show_raw=settings.config.show_raw_agent_reasoning,
+            show_raw=self._settings.config.show_raw_agent_reasoning,
         )
 
     def _take(self, sampled: Sampled) -> list[ToolCallItem]:
@@ -205,7 +233,7 @@ class Turn:
         if self._contexts is None:
             from codex_kernel.core.call_context import CallContexts
 
-            self._contexts = CallContexts(self._state, self._settings, self._emit, self._abort)
+            self._contexts = CallContexts(self._state, self._settings, self._emit, self._abort, self._hooks)
         return self._contexts.of(call)
 
     def _leave_interrupted(self) -> None:

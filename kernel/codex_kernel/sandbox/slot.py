@@ -87,6 +87,19 @@ class Slot:
                 raise words.not_started(command, error) from error
         raise SandboxError("The sandbox's helper process keeps ending before it starts the command.")
 
+    async def run_directly(self, command: Command, env: dict[str, str]) -> Process:
+        """Start a command where there are no helpers; confined by what its command line then begins with.
+
+        Raises:
+            SandboxError: As `Sandbox.start`.
+        """
+        from codex_kernel.sandbox.direct import start_directly
+
+        if not isinstance(self._policy, DangerFullAccess):
+            raise words.not_enforced(self._rung())
+        describe = self._describer(command)
+        return await start_directly(command, command.argv, env, confined=False, describe=describe)
+
     async def helper(self) -> Helper:
         """A helper that confines as the tree stands now.
 

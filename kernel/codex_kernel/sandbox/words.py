@@ -6,15 +6,18 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from codex_kernel.sandbox.inside import wire
 from codex_kernel.sandbox.interface import Command, Exit
-from codex_kernel.sandbox.ladder import Rung
-from codex_kernel.sandbox.plan import Confinement
-from codex_kernel.sandbox.process import Ending, NotStarted
 from codex_protocol.errors import SandboxError
 from codex_protocol.events import SandboxFacts
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
+
+if TYPE_CHECKING:
+    from codex_kernel.sandbox.ladder import Rung
+    from codex_kernel.sandbox.plan import Confinement
+    from codex_kernel.sandbox.process import Ending, NotStarted
 
 
 def facts_of(policy: SandboxPolicy, rung: Rung) -> SandboxFacts:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from codex_kernel.sandbox.cgroup import Group
 from codex_kernel.sandbox.inside import wire
 from codex_kernel.sandbox.inside.shapes import Job, Recipe
 from codex_kernel.sandbox.interface import Command, Exit, Stream
@@ -81,8 +82,16 @@ def failure(message: bytes) -> HelperFailed:
 class Helper:
     """A helper that runs; made by `launch`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pid: int, socket: _socket.socket, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pid: int,
+        socket: _socket.socket,
+        recipe: Recipe,
+        group: Group | None,
+    ) -> None:
         self._loop = loop
+        self._group = group
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
         self._socket = socket
@@ -93,17 +102,30 @@ class Helper:
         loop.add_reader(self._pidfd, self._on_death)
 
     @classmethod
-    async def launch(cls, recipe: Recipe, prefix: Sequence[str] = ()) -> Helper:
+    async def launch(cls, recipe: Recipe, prefix: Sequence[str] = (), group: Group | None = None) -> Helper:
         """A helper ready for commands.
+
+        Args:
+            recipe: How to confine.
+            prefix: A launcher's command line, such as bubblewrap's.
+            group: The control group it lives in, removed with it.
 
         Raises:
             HelperFailed: It cannot do what the recipe asks for.
         """
         loop = asyncio.get_running_loop()
-        pid, socket = spawn(prefix)
-        socket.setblocking(False)
-        helper = cls(loop, pid, socket, recipe)
         try:
+            pid, socket = spawn(prefix)
+        except OSError:
+            if group is not None:
+                group.remove()
+            raise
+        socket.setblocking(False)
+        helper = cls(loop, pid, socket, recipe, group)
+        try:
+            if group is not None:
+                with contextlib.suppress(OSError):  # the watch does without
+                    group.take(pid)
             async with asyncio.timeout(_START_S):
                 await helper._send(recipe, [])
                 message = await helper._receive()
@@ -206,6 +228,8 @@ class Helper:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
         os.close(self._pidfd)
+        if self._group is not None:
+            self._group.remove()
         if not self._dead.done():
             self._dead.set_result(None)
         for process in list(self._processes):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codex_kernel.sandbox import bubblewrap, words
+from codex_kernel.sandbox.cgroup import make_group
 from codex_kernel.sandbox.helper import Helper, HelperFailed
 from codex_kernel.sandbox.host import Identity
 from codex_kernel.sandbox.interface import Command, Exit, Process
@@ -150,7 +151,9 @@ class Slot:
         plan = await asyncio.to_thread(self._make_plan)
         self._denied_then = self._denied()
         recipe = confined_recipe(plan, rung.layers, inside_bwrap=rung.bwrap is not None)
-        helper = await Helper.launch(recipe, bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ())
+        prefix = bubblewrap.prefix(rung.bwrap, plan) if rung.bwrap is not None else ()
+        group = make_group(memory_bytes=plan.memory_bytes, processes=plan.processes)
+        helper = await Helper.launch(recipe, prefix, group)
         self._plan = plan
         self._network_seen = recipe["unix"]
         self._compare = not recipe["private_ipc"]

@@ -385,14 +385,13 @@ def test_a_window_that_changes_its_size_is_passed_on(on_terminal) -> None:
 def test_a_shell_on_a_terminal_has_job_control(on_terminal) -> None:
     terminal = on_terminal("bash", "--norc", "-i")
     terminal.until(b"$ ")
-    terminal.type(b"sleep 1000\n")
-    terminal.until(b"sleep 1000\r\n")
-    time.sleep(0.3)  # the shell must have handed the terminal over; it says nothing when it has
+    # It must not fork: a child of vfork that is stopped before exec holds its parent for good, sandbox or not.
+    terminal.type(b"sh -c 'trap \"echo on\"ward CONT; echo rea\"\"dy; while :; do read x; done'\n")
+    terminal.until(b"ready")
     terminal.type(b"\x1a")
     terminal.until(b"Stopped")
     terminal.type(b"fg\n")
-    terminal.until(b"sleep 1000\r\n")
-    time.sleep(0.3)
+    terminal.until(b"onward")  # the shell hands the terminal over before it wakes the job
     terminal.type(b"\x03")
     terminal.until(b"$ ")
     terminal.type(b"echo $?; exit 5\n")

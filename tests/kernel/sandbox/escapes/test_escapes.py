@@ -1,0 +1,90 @@
+"""Every escape case, as root and as an ordinary user; the playing is done once per user by `runner.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.kernel.sandbox.escapes.case import Case
+from tests.kernel.sandbox.escapes.cases.environment import SECRET_VARIABLES
+from tests.kernel.sandbox.escapes.catalogue import CATEGORIES, all_cases
+from tests.kernel.sandbox.escapes.runner import sets_for
+from tests.support.ordinary_user import as_user, private_home, readable_copy, why_not
+
+_RUNNER = "tests.kernel.sandbox.escapes.runner"
+_LIMIT_S = 280
+
+
+def _played(argv: list[str], env: dict[str, str], cwd: str) -> dict[tuple[str, str], dict[str, Any]]:
+    done = subprocess.run(
+        argv,
+        env=env | SECRET_VARIABLES,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+        start_new_session=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(line["category"], line["case"]): line for line in lines}
+
+
+@cache
+def results(user: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """What happened in every case under every set of layers."""
+    if user == ("root" if os.geteuid() == 0 else "user"):
+        return _played([sys.executable, "-m", _RUNNER], dict(os.environ), os.getcwd())
+    with readable_copy("tests/kernel/sandbox/escapes") as copy, private_home() as home:
+        return _played(*as_user(copy, home, "-m", _RUNNER), cwd="/")
+
+
+def _cases() -> list[Any]:
+    found: list[Any] = []
+    for category, case in all_cases():
+        for user in ("root", "user"):
+            if case.root in (None, user == "root"):
+                found.append(pytest.param(user, category, case, id=f"{user}-{category}-{case.name}"))
+    return found
+
+
+def _skip_what_cannot_be(user: str, case: Case) -> None:
+    if (user == "root") != (os.geteuid() == 0) and (reason := why_not()) is not None:
+        pytest.skip(reason)
+    if (reason := case.not_here()) is not None:
+        pytest.skip(reason)
+
+
+@pytest.mark.parametrize(("user", "category", "case"), _cases())
+def test_what_is_forbidden_is_stopped(user: str, category: str, case: Case) -> None:
+    _skip_what_cannot_be(user, case)
+    played = results(user)[category, case.name]
+    named = case.by_root if user == "root" and case.by_root is not None else case.by
+    expected = dict.fromkeys(sets_for(case, root=user == "root"), False)
+    expected["control"] = True  # it does happen without a sandbox: the case proves something
+    if "B" not in named:
+        rest = "".join(letter for letter in "NLS" if letter not in named)
+        expected[rest] = True  # nobody but those named stops it
+    assert played["found"] == expected, played["said"]
+
+
+def test_every_category_has_eight_cases() -> None:
+    counted = Counter(category for category, _ in all_cases())
+    assert all(counted[category] >= 8 for category in CATEGORIES), counted
+    names = [case.name for _, case in all_cases()]
+    assert len(names) == len(set(names))
+
+
+def test_what_one_layer_alone_stops_is_known() -> None:
+    """A change that makes one layer weaker must not take the last one away unnoticed: this is the list."""
+    alone = Counter(case.by for _, case in all_cases() if len(case.by) == 1)
+    assert set(alone) == {"N", "L", "S", "B"}

@@ -165,11 +165,121 @@ _SANDBOX_COMMAND_OPTIONS = (
 _DEBUG_OPTIONS = (CONFIG, Option("--full-auto", help="The command may write in the current directory"))
 
 
+_JSON = Option("--json", help="Print JSON")
 _MCP = Command(
     "mcp",
     "Serve the agent to MCP clients on stdio; or manage the MCP servers it may use",
     options=(CONFIG, _DEMO),
+    subcommands=(
+        Command("list", "List the configured MCP servers", options=(CONFIG, _JSON)),
+        Command("get", "Show one configured MCP server", options=(CONFIG, _JSON), arguments=("NAME",)),
+        Command(
+            "add",
+            "Add an MCP server to your config.toml, or replace the one of that name",
+            options=(
+                CONFIG,
+                Option("--env", metavar="KEY=VALUE", repeat=True, help="A variable the server's program gets"),
+                Option("--url", metavar="URL", help="Address of a streamable HTTP server, instead of a command"),
+                Option(
+                    "--bearer-token-env-var", metavar="NAME", help="Variable that holds the HTTP server's bearer token"
+                ),
+            ),
+            arguments=("NAME", "[COMMAND]..."),
+            details="The server's program and its arguments stand after '--': "
+            "codex mcp add files -- npx -y @modelcontextprotocol/server-filesystem .",
+        ),
+        Command("remove", "Remove an MCP server from your config.toml", options=(CONFIG,), arguments=("NAME",)),
+        Command(
+            "login",
+            "Log in to an HTTP server in the browser",
+            options=(CONFIG, Option("--scopes", metavar="LIST", help="What to ask for, with commas between")),
+            arguments=("NAME",),
+        ),
+        Command("logout", "Forget the login to an HTTP server", options=(CONFIG,), arguments=("NAME",)),
+    ),
     details="Without a subcommand: an MCP server with the tools 'codex' and 'codex-reply', until its stdin ends.",
+)
+
+
+_RULES = Command(
+    "rules",
+    "Rules for commands: what runs unasked, asks, or is forbidden",
+    subcommands=(
+        Command("list", "List the rules that count here", options=(CONFIG, _DIRECTORY, _JSON)),
+        Command(
+            "add",
+            "Add a rule to your own rules",
+            options=(
+                CONFIG,
+                _DIRECTORY,
+                Option(
+                    "--decision",
+                    metavar="DECISION",
+                    choices=("allow", "prompt", "forbidden"),
+                    help="What happens with such commands (default: allow, also outside the sandbox)",
+                ),
+                Option("--justification", metavar="TEXT", help="Why, shown where the rule speaks"),
+                _JSON,
+            ),
+            arguments=("WORD...",),
+            rest=True,
+            details="WORD... is how the commands begin. Options of this command stand before the first word.",
+        ),
+        Command(
+            "remove",
+            "Remove a rule from your own rules",
+            options=(
+                CONFIG,
+                _DIRECTORY,
+                Option("--at", metavar="FILE:LINE", help="The rule that begins there"),
+                _JSON,
+            ),
+            arguments=("[WORD]...",),
+            rest=True,
+        ),
+    ),
+    details="Your own rules stand in rules/*.rules of your settings folder, a trusted project's in its .codex/rules.",
+)
+
+_EXECPOLICY = Command(
+    "execpolicy",
+    "Try rules files out",
+    subcommands=(
+        Command(
+            "check",
+            "Say as JSON what rules files make of a command",
+            options=(
+                Option("-r", "--rules", metavar="FILE", repeat=True, completes="file", help="A rules file"),
+                Option("--pretty", help="Indent the JSON"),
+                Option(
+                    "--resolve-host-executables",
+                    help="Rules for a bare name also count for absolute paths, as when commands run",
+                ),
+            ),
+            arguments=("COMMAND", "[ARGUMENT]..."),
+            rest=True,
+        ),
+    ),
+)
+
+_ALL_HOOKS = Option("--all", help="All that are configured here")
+_HOOKS = Command(
+    "hooks",
+    "Programs of yours that run around turns and tool calls",
+    subcommands=(
+        Command("list", "List the hooks configured here and whether they may run", options=(CONFIG, _DIRECTORY, _JSON)),
+        Command(
+            "trust",
+            "Let hooks run as they are now",
+            options=(CONFIG, _DIRECTORY, _ALL_HOOKS),
+            arguments=("[NUMBER]...",),
+            details="A hook runs outside the sandbox. Trust is bound to its definition and to the files its command "
+            "names; when one of them changes, it does not run until it is trusted again.",
+        ),
+        Command(
+            "untrust", "Let hooks run no longer", options=(CONFIG, _DIRECTORY, _ALL_HOOKS), arguments=("[NUMBER]...",)
+        ),
+    ),
 )
 
 
@@ -267,6 +377,9 @@ ROOT = Command(
                 ),
             ),
         ),
+        _RULES,
+        _EXECPOLICY,
+        _HOOKS,
         Command(
             "completion",
             "Print a completion script for a shell",
@@ -313,8 +426,6 @@ ROOT = Command(
         ),
         _later("search", "searching threads and files"),
         _later("export", "exporting threads"),
-        _later("rules", "checking command rules"),
-        _later("execpolicy", "checking command rules"),
         _later("features", "listing features"),
         _later("doctor", "checking the installation"),
         _later("queue", "sending to a running thread"),

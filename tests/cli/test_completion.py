@@ -45,7 +45,8 @@ def _quoted(word: str) -> str:
         ("codex help deb", ["debug"]),
         ("codex debug l", ["landlock"]),
         ("codex login sta", ["status"]),
-        ("codex mc", []),
+        ("codex mc", ["mcp", "mcp-server"]),
+        ("codex mcp lo", ["login", "logout"]),
         ("codex exec -m ", []),
     ],
 )

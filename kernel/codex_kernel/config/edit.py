@@ -127,7 +127,7 @@ def _nested(path: KeyPath, value: Any) -> Any:
     """A table that holds `value` at `path`; only the innermost gets a header of its own."""
     import tomlkit
 
-    table = tomlkit.table(is_super_table=len(path) > 1)
+    table = tomlkit.table(is_super_table=len(path) > 1 or isinstance(value, dict))
     table.append(_key(path[0]), value if len(path) == 1 else _nested(path[1:], value))
     return table
 

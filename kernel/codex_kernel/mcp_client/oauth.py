@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mcp.client.auth.oauth2 import OAuthClientProvider
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl, ValidationError
 
 from codex_kernel.mcp_client.interface import McpError
+from codex_kernel.mcp_client.login_file import LoginFile
 
 LOGIN_TIMEOUT_S = 600.0
 _CALLBACK = "/callback"
@@ -29,21 +28,12 @@ _ANSWER = (
 )
 
 
-class LoginStore:
-    """One server's login in the file that holds all; implements the SDK's `TokenStorage`."""
-
-    def __init__(self, file: Path, name: str, url: str) -> None:
-        self._file = file
-        self._key = f"{name} {url}"  # another address is another server: it never gets this one's token
-
-    @property
-    def there(self) -> bool:
-        """Whether there is a login."""
-        return "tokens" in self._entry()
+class LoginStore(LoginFile):
+    """One server's login as the SDK keeps it; implements its `TokenStorage`."""
 
     async def get_tokens(self) -> OAuthToken | None:
         """The tokens, with the time they have left."""
-        entry = self._entry()
+        entry = self.entry()
         try:
             tokens = OAuthToken.model_validate(entry["tokens"])
         except (KeyError, ValidationError):
@@ -54,54 +44,18 @@ class LoginStore:
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
         """Keep tokens."""
-        self._change({"tokens": tokens.model_dump(mode="json", exclude_none=True), "at": time.time()})
+        self.change({"tokens": tokens.model_dump(mode="json", exclude_none=True), "at": time.time()})
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
         """What the server registered us as."""
         try:
-            return OAuthClientInformationFull.model_validate(self._entry()["client"])
+            return OAuthClientInformationFull.model_validate(self.entry()["client"])
         except (KeyError, ValidationError):
             return None
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         """Keep a registration."""
-        self._change({"client": client_info.model_dump(mode="json", exclude_none=True)})
-
-    def forget(self) -> bool:
-        """Remove the login; False when there was none."""
-        everything = self._read()
-        if everything.pop(self._key, None) is None:
-            return False
-        self._write(everything)
-        return True
-
-    def _entry(self) -> dict[str, Any]:
-        entry = self._read().get(self._key)
-        return cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
-
-    def _change(self, values: dict[str, Any]) -> None:
-        everything = self._read()
-        everything[self._key] = {**self._entry(), **values}
-        self._write(everything)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self._file.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-
-    def _write(self, content: dict[str, Any]) -> None:
-        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}.tmp")
-        try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as stream:
-                stream.write(json.dumps(content).encode())
-            os.replace(fresh, self._file)
-        except OSError as error:
-            raise McpError(f"{self._file} cannot be written: {error.strerror or error}") from error
+        self.change({"client": client_info.model_dump(mode="json", exclude_none=True)})
 
 
 def kept_login(name: str, url: str, file: Path) -> OAuthClientProvider | None:
@@ -117,11 +71,6 @@ def kept_login(name: str, url: str, file: Path) -> OAuthClientProvider | None:
         raise McpError(f"the login has run out; run 'codex mcp login {name}'")
 
     return OAuthClientProvider(url, _metadata("http://127.0.0.1/callback", None), store, refuse, never)
-
-
-def forget_login(name: str, url: str, file: Path) -> bool:
-    """Remove the login of a server; False when there was none."""
-    return LoginStore(file, name, url).forget()
 
 
 async def log_in(

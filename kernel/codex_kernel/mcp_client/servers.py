@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from codex_kernel.mcp_client.cache import ToolCache
 from codex_kernel.mcp_client.connection import Connection, Where
 from codex_kernel.mcp_client.interface import Ask, ElicitAnswer, McpError, ToolFacts
+from codex_kernel.mcp_client.login_file import LOGINS_FILE
 from codex_kernel.mcp_client.names import name_tools
 from codex_kernel.mcp_client.resources import RESOURCE_TOOLS
 from codex_kernel.mcp_client.tool import McpTool
@@ -51,7 +52,7 @@ class McpServers:
         self._offer = offer
         self._tell = tell
         self._cache = ToolCache(kept / "mcp-tools" if kept is not None else None)
-        where = Where(cwd, env, kept / "mcp-logins.json" if kept is not None else None)
+        where = Where(cwd, env, kept / LOGINS_FILE if kept is not None else None)
         self._connections: dict[str, Connection] = {}
         self._facts: dict[str, tuple[ToolFacts, ...]] = {}
         self._cached: set[str] = set()

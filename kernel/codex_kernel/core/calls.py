@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -64,15 +65,17 @@ async def run_calls(
 
     def settle(call: ToolCallItem, result: ToolOutput) -> None:
         item = output_for(call, result.content)
+        outputs[call_id_of(call)] = item  # whatever becomes of the rollout: the history stays valid
         history.write(item)
-        outputs[call_id_of(call)] = item
         for event in result.after:
             emit(event)
 
     def in_order() -> list[OutputItem]:
         for call in calls:
             if call_id_of(call) not in outputs:
-                settle(call, ToolOutput(ABORTED, success=False))
+                item = outputs[call_id_of(call)] = output_for(call, ABORTED)
+                with contextlib.suppress(CodexError):
+                    history.write(item)
         return [outputs[call_id_of(call)] for call in calls]
 
     try:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from codex_kernel.model.scripted import ScriptedModel, calls, custom, fails, reasons, says, uses, waits
-from codex_protocol.errors import ModelError, StreamClosed
+from codex_protocol.errors import ModelError, RolloutError, StreamClosed
 from codex_protocol.events import (
     AgentMessage,
     AgentMessageDelta,
@@ -329,3 +329,23 @@ async def test_a_flood_of_output_keeps_head_and_tail_and_little_memory(tmp_path:
         assert len(end.aggregated_output) < 200_000
         kept = sum(len(event.chunk) for event in watched.all(type(watched.events[0].msg)) if hasattr(event, "chunk"))
         assert kept < 2_000_000
+
+
+async def test_a_full_disk_fails_the_turn_and_leaves_a_valid_history(tmp_path: Path, monkeypatch):
+    script = [calls("exec_command", {"cmd": "echo 1"}), calls("exec_command", {"cmd": "echo 2"})]
+    async with running(tmp_path, script, says("fine")) as watched:
+        state = watched.thread._state
+        write = state.recorder.items
+
+        def full(*items):
+            if any(isinstance(item, FunctionCallOutput) for item in items):
+                raise RolloutError("No space left on device.")
+            write(*items)
+
+        monkeypatch.setattr(state.recorder, "items", full)
+        end = await watched.turn("a")
+        assert end.error == "No space left on device."
+        monkeypatch.setattr(state.recorder, "items", write)
+        assert (await watched.turn("b")).last_agent_message == "fine"
+        kinds = [type(item).__name__ for item in watched.sent() if hasattr(item, "call_id")]
+        assert kinds == ["FunctionCall", "FunctionCall", "FunctionCallOutput", "FunctionCallOutput"]

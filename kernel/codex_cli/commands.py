@@ -306,6 +306,8 @@ ROOT = Command(
         _OSS,
         _SEARCH,
         _DEMO,
+        Option("--port", metavar="N", help="Serve the page on this port of 127.0.0.1"),
+        Option("--no-browser", help="Open no browser; only print the link"),
     ),
     arguments=("[PROMPT]",),
     subcommands=(
@@ -432,7 +434,4 @@ ROOT = Command(
         _later("app-server", "the server for editors"),
         _later("apply", "applying a cloud task's diff", "a"),
     ),
-)
-PAGE_LATER = (
-    "the page is not part of this release yet; 'codex exec PROMPT' runs a prompt, and 'codex --help' lists what works"
 )

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from codex_cli.commands import PAGE_LATER, ROOT
+from codex_cli.commands import ROOT
 from codex_cli.parser import CommandLineError, Parsed, parse
 from codex_protocol.errors import CodexError, UsageError
 
@@ -94,7 +94,7 @@ def _load_user_variables() -> None:
 def _run(parsed: Parsed) -> int:
     if parsed.chain[-1].later:
         raise CodexError(parsed.chain[-1].later)
-    if parsed.path and parsed.path[0] not in _WITHOUT_SETTINGS:
+    if not parsed.path or parsed.path[0] not in _WITHOUT_SETTINGS:
         _load_user_variables()
     match parsed.path:
         case ("exec", *_) | ("review",):
@@ -125,6 +125,18 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.threads_command import run_threads_command
 
             return run_threads_command(parsed)
+        case ("rules", _):
+            from codex_cli.rules_command import run_rules_command
+
+            return run_rules_command(parsed)
+        case ("execpolicy", _):
+            from codex_cli.execpolicy_command import run_execpolicy_command
+
+            return run_execpolicy_command(parsed)
+        case ("hooks", _):
+            from codex_cli.hooks_command import run_hooks_command
+
+            return run_hooks_command(parsed)
         case ("completion",):
             from codex_cli.completion import completion_script
 
@@ -132,7 +144,9 @@ def _run(parsed: Parsed) -> int:
         case ("help",):
             return _help(parsed)
         case ():
-            raise CodexError(PAGE_LATER)
+            from codex_cli.page_command import run_page_command
+
+            return run_page_command(parsed)
         case _:
             raise CommandLineError(f"'{' '.join(('codex', *parsed.path))}' needs a subcommand", parsed.chain)
 

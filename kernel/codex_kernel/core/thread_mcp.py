@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codex_protocol.errors import ThreadError
-from codex_protocol.events import EventMsg, McpListToolsResponse, Warning
+from codex_protocol.events import BackgroundEvent, EventMsg, McpListToolsResponse, Warning
 
 if TYPE_CHECKING:
     from codex_kernel.core.elicitations import Elicitations
@@ -29,6 +29,7 @@ class ThreadMcp:
             kept: Folder for tool lists and logins.
             emit: Reports an event that belongs to no turn.
         """
+        self._emit = emit
         self._servers: McpServers | None = None
         self._elicitations: Elicitations | None = None
         configured = {name: one for name, one in state.settings.config.mcp_servers.items() if one.enabled}
@@ -62,6 +63,9 @@ class ThreadMcp:
             await self._servers.start()
         except McpError as error:
             raise ThreadError(str(error)) from error
+        if unknown := self._servers.unknown():
+            names = ", ".join(f"`{name}`" for name in unknown)
+            self._emit(BackgroundEvent(message=f"Starting MCP {names}: the tools join with the turn after that."))
 
     def may_ask(self) -> None:
         """A front end shows servers' questions from now on."""

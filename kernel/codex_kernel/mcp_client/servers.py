@@ -103,6 +103,10 @@ class McpServers:
             self._starting.cancel()
         await asyncio.gather(*(one.aclose() for one in self._connections.values()))
 
+    def unknown(self) -> tuple[str, ...]:
+        """Servers whose tools are not known yet, not even from last time."""
+        return tuple(name for name in self._connections if name not in self._facts)
+
     def connection(self, name: str) -> Connection | None:
         """A configured and enabled server."""
         return self._connections.get(name)

@@ -93,7 +93,7 @@ def _from_json(event: str, text: str) -> HookResult:
     permission = _permission(specific) if event == "PermissionRequest" else None
     context = _typed(specific, "additionalContext", str, None)
     return HookResult(
-        blocked=blocked if permission is None else _denial(specific),
+        blocked=_denial(specific) if permission == "deny" else blocked,
         context=_cut(context) if context else None,
         stopped=not goes_on,
         stop_reason=_typed(answer, "stopReason", str, None),

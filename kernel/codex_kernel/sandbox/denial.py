@@ -15,6 +15,7 @@ from codex_kernel.sandbox.plan import Confinement
 from codex_kernel.sandbox.roots import inside
 
 _LAST_LINES = 40
+_LONGEST_LINE = 1000  # what is longer is no error message, and the patterns would take their time over it
 _NOT_EXECUTABLE = 126  # the shell's word for a file without the right to run; the sandbox never takes that away
 _PHRASE = re.compile(
     r"read-only file ?system|permission ?denied|operation not permitted|device or resource busy"
@@ -52,7 +53,7 @@ def denied(plan: Confinement, cwd: str, code: int, tail: bytes, notes: list[str]
     if code in (0, 127):
         return None
     text = tail.decode("utf-8", "replace")
-    lines = text.splitlines()[-_LAST_LINES:]
+    lines = [line for line in text.splitlines()[-_LAST_LINES:] if len(line) <= _LONGEST_LINE]
     for line in reversed(lines):
         if _PHRASE.search(line) and (sentence := _about_file(line, plan, cwd, code)) is not None:
             return sentence

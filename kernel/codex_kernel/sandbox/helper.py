@@ -49,7 +49,6 @@ def spawn(prefix: Sequence[str] = ()) -> tuple[int, _socket.socket]:
     """
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     argv = [*prefix, *helper_argv()]
-    stderr = os.environ.get("CODEX_SANDBOX_HELPER_LOG") or os.devnull
     try:
         pid = os.posix_spawn(
             argv[0],
@@ -58,7 +57,7 @@ def spawn(prefix: Sequence[str] = ()) -> tuple[int, _socket.socket]:
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
                 (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             ],
             setsigmask=[],
             setpgroup=0,

@@ -78,6 +78,8 @@ class LocalSandbox:
             raise SandboxError("The command is empty.")
         if any("\0" in word for word in (*command.argv, *command.env.values(), *command.env)):
             raise SandboxError("The command or its environment contains a zero byte.")
+        if (bad := next((name for name in command.env if not name or "=" in name), None)) is not None:
+            raise SandboxError(f"The environment variable name {bad!r} cannot be used.")
         env = command.env | sandbox_variables(command.policy)
         slot = self._slot(command.policy, command.workspace)
         if sys.platform != "linux":

@@ -128,18 +128,25 @@ class Slot:
         await asyncio.gather(*(helper.aclose() for helper in helpers))
 
     async def _launch(self) -> Helper:
-        """A fresh helper; plans again when the tree changes under our hands, probes again when the machine refuses."""
+        """A fresh helper; plans again when the tree changes under our hands, probes again when the machine refuses.
+
+        A machine that turns out weaker than it was said to be runs nothing: whoever allowed the command believed the
+        rung that was shown.
+        """
+        believed = None if isinstance(self._policy, DangerFullAccess) else self._rung().number
         reason = ""
         for _ in range(_ATTEMPTS):
             try:
                 return await self._launch_once()
             except HelperFailed as error:
                 reason = str(error)
-                if not error.replaced:
-                    self._distrust()
+                if error.replaced:
+                    continue
             except OSError as error:
                 reason = str(error)
-                self._distrust()
+            self._distrust()
+            if believed is not None and (found := self._rung()).number > believed:
+                raise words.weaker(believed, found)
         raise SandboxError(f"The sandbox cannot be set up: {reason}.")
 
     async def _launch_once(self) -> Helper:

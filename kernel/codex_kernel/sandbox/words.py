@@ -79,6 +79,14 @@ def not_enforced(rung: Rung) -> SandboxError:
     return SandboxError(notice_of(rung) or "Commands cannot be confined on this machine.")
 
 
+def weaker(believed: int, rung: Rung) -> SandboxError:
+    """The machine can do less than when it was probed."""
+    return SandboxError(
+        f"The sandbox has become weaker since it was probed, rung {rung.number} instead of {believed}, so the command "
+        "was not run; try again to go on with what is left."
+    )
+
+
 def not_started(command: Command, error: NotStarted) -> SandboxError:
     """Why the program never ran."""
     program = command.argv[0]

@@ -76,6 +76,8 @@ def test_what_the_sandbox_stopped_is_called_denied(tree: Path, text: str) -> Non
         "bash: /dev/nosuch: Permission denied",
         "sh: 1: cannot open /proc/sys/kernel/x: Permission denied",
         "a" * 100_000,
+        "a" * 100_000 + " Permission denied",
+        "'" * 5000 + "a/" * 5000 + "Permission denied",
         "\x00\xff Permission denied \x00'\x00'",
     ],
 )

@@ -210,3 +210,19 @@ async def test_a_machine_that_got_worse_is_probed_again(site: Site, monkeypatch:
     assert (await shell(sandbox, site, "echo on")).stdout == "on\n"
     assert sandbox.facts(WRITE).rung == 1
     await sandbox.aclose()
+
+
+async def test_a_machine_that_turned_out_weaker_runs_nothing_before_it_was_shown(site: Site) -> None:
+    sandbox = site.sandbox(lowest_rung=2)
+    claimed = ladder.Rung(number=2, layers=frozenset(Layer), bwrap="/nowhere/bwrap", found_at=time.time())
+    ladder._write(site.runtime, {"2": claimed})
+    assert sandbox.facts(WRITE).rung == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bubblewrap, "find", lambda: None)
+        patch.setattr(ladder, "_machine", lambda: "the same")
+        ladder._write(site.runtime, {"2": claimed})
+        with pytest.raises(SandboxError, match="weaker"):
+            await shell(sandbox, site, "true")
+        assert sandbox.facts(WRITE).rung == 3
+        assert (await shell(sandbox, site, "echo on")).stdout == "on\n"
+    await sandbox.aclose()

@@ -321,3 +321,9 @@ async def test_confinement_is_told(sandbox, site, policy) -> None:
     process = await sandbox.start(site.command("true", policy=policy))
     assert process.confined is (policy != FULL)
     await process.aclose()
+
+
+@pytest.mark.parametrize("name", ["", "A=B"])
+async def test_a_name_no_environment_can_hold_is_refused(sandbox, site, name) -> None:
+    with pytest.raises(SandboxError, match="cannot be used"):
+        await sandbox.start(site.command("true", env={name: "x"}))

@@ -14,8 +14,6 @@ from codex_kernel.search.score import Term, matches, without_accents
 if TYPE_CHECKING:
     from frizbee import Haystacks
 
-_PLAIN_LIMIT = 2_000
-
 
 class Cancelled(Exception):
     """A newer question has come; nobody waits for this one."""
@@ -88,11 +86,13 @@ class Candidates:
 
 def make_picker(texts: Sequence[str], *, fast: bool | None = None) -> Picker:
     """The fast picker where `frizbee` is installed, else the plain one; `fast` forces one of them."""
-    if fast is None:
-        from importlib.util import find_spec
-
-        fast = find_spec("frizbee") is not None
-    return FastPicker(texts) if fast else PlainPicker(texts)
+    if fast is not False:
+        try:
+            return FastPicker(texts)
+        except ImportError:
+            if fast:
+                raise
+    return PlainPicker(texts)
 
 
 class FastPicker:

@@ -100,6 +100,7 @@ class FileIndex:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._end()  # a task that never began has not done it
 
     async def _read_all(self) -> None:
         try:
@@ -116,10 +117,14 @@ class FileIndex:
         except Exception as error:  # a list of files is never worth ending anything for
             log.exception("the files below %s cannot be listed: %s", self._root, error)
         finally:
-            if self._candidates is None:
-                self._candidates = Candidates((), (), fast=False)
-            self._first.set()
-            self._task = None
+            self._end()
+
+    def _end(self) -> None:
+        """Nothing is read any more; who waits for the first list gets what there is."""
+        if self._candidates is None:
+            self._candidates = Candidates((), (), fast=False)
+        self._first.set()
+        self._task = None
 
     async def _read(self) -> None:
         tracked = await self._ask_git("tracked")

@@ -92,7 +92,7 @@ def _add_parents(path: str, rules: Rules, directories: set[str], left_out: set[s
 
 def _above(root: Path) -> tuple[Path | None, Rules]:
     """The repository `root` lies in, and the rules of the files above it, which count from the repository's top."""
-    top = next((folder for folder in (root, *root.parents) if os.path.lexists(folder / ".git")), None)
+    top = next((folder for folder in (root, *root.parents) if _is_repository(folder)), None)
     if top is None:
         return None, Rules()
     rules = Rules().with_file(read(top / ".git" / "info" / "exclude"), "")
@@ -101,6 +101,12 @@ def _above(root: Path) -> tuple[Path | None, Rules]:
         for name in _IGNORE_FILES:
             rules = rules.with_file(read(folder / name), base)
     return top, rules
+
+
+def _is_repository(folder: Path) -> bool:
+    """Whether git would take it for the top of a repository: an empty `.git` is none."""
+    git = folder / ".git"
+    return git.is_file() or os.path.lexists(git / "HEAD")
 
 
 def _with_files_of(

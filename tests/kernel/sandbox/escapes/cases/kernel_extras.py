@@ -23,7 +23,7 @@ def new_session_keyring() -> None:
 
 
 def _key(room: Room, ring: int) -> int:
-    name = room.work.name.encode()
+    name = os.fsencode(room.work)
     return int(_libc.syscall(248, b"user", name, SECRET.encode(), len(SECRET), ctypes.c_long(ring)))
 
 
@@ -38,16 +38,22 @@ def _user_key(room: Room) -> None:
 
 def _key_is_there(room: Room) -> bool:
     """Whether a key with the name `new` and the room's has come to our rings."""
-    wanted = f"new-{room.work.name}".encode()
-    return any(
-        _libc.syscall(250, 10, ctypes.c_long(ring), b"user", wanted, 0) >= 0
-        for ring in (_SESSION, _USER, _USER_SESSION)
-    )
+    wanted = b"new-" + os.fsencode(room.work)
+    taken = [_take_out(ring, wanted) for ring in (_SESSION, _USER, _USER_SESSION)]
+    return any(taken)
+
+
+def _take_out(ring: int, name: bytes) -> bool:
+    """Whether the ring had a key with this name; it has none afterwards."""
+    key = int(_libc.syscall(250, 10, ctypes.c_long(ring), b"user", name, 0))
+    if key >= 0:
+        _libc.syscall(250, 9, key, ctypes.c_long(ring))
+    return key >= 0
 
 
 def _lost(ring: int) -> Callable[[Room], bool]:
     """Whether the ring has the room's key no more."""
-    return lambda room: _libc.syscall(250, 10, ctypes.c_long(ring), b"user", room.work.name.encode(), 0) < 0
+    return lambda room: not _take_out(ring, os.fsencode(room.work))
 
 
 def _key_is_gone(room: Room) -> bool:
@@ -190,7 +196,7 @@ CASES = (
         "S",
         """
         # python
-        name = b'new-' + os.path.basename(WORK).encode()
+        name = b"new-" + os.fsencode(WORK)
         call(248, b'user', name, b'x', 1, -3)
         """,
         _key_is_there,
@@ -201,7 +207,7 @@ CASES = (
         "NS",
         """
         # python
-        name = b'new-' + os.path.basename(WORK).encode()
+        name = b"new-" + os.fsencode(WORK)
         call(248, b'user', name, b'x', 1, -4)
         """,
         _key_is_there,
@@ -223,7 +229,7 @@ CASES = (
         "S",
         """
         # python
-        k = call(250, 10, -3, b'user', os.path.basename(WORK).encode(), 0)
+        k = call(250, 10, -3, b'user', os.fsencode(WORK), 0)
         b, at = memory(bytes(64))
         call(250, 11, k, at, 64)
         print(b.raw)
@@ -237,7 +243,7 @@ CASES = (
         "S",
         """
         # python
-        k = call(249, b'user', os.path.basename(WORK).encode(), 0, 0)
+        k = call(249, b'user', os.fsencode(WORK), 0, 0)
         b, at = memory(bytes(64))
         call(250, 11, k, at, 64)
         print(b.raw)

@@ -18,6 +18,7 @@ from codex_store.home import Home, find_home
 if TYPE_CHECKING:
     from codex_kernel.config.types import Config
     from codex_kernel.core.thread import Thread
+    from codex_kernel.jupyter.paths import Paths
     from codex_kernel.sandbox.interface import Sandbox
 
 Listener = Callable[[NumberedEvent], None]
@@ -45,6 +46,7 @@ class Agent:
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._next = options
+        self._paths: Paths | None = None
 
     @property
     def cwd(self) -> Path:
@@ -61,6 +63,20 @@ class Agent:
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every event of this and every later thread; it must not block."""
         self._listeners.append(listener)
+
+    @property
+    def paths(self) -> Paths:
+        """The search over the thread's directory."""
+        if self._paths is None:
+            from codex_kernel.jupyter.paths import Paths
+
+            self._paths = Paths(self)
+        return self._paths
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether anybody has searched."""
+        return self._paths is not None
 
     async def thread(self) -> Thread:
         """The thread, opened if need be.

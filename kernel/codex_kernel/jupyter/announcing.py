@@ -41,7 +41,7 @@ class Announcing:
         match event:
             case ev.TaskStarted():
                 self._announcement.update(state="working")
-            case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest():
+            case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest() | ev.McpApprovalRequest():
                 self._announcement.update(state="asking")
             case ev.ApprovalResolved():
                 self._announcement.update(state="working")

@@ -118,6 +118,8 @@ class CellView:
             case ev.ApplyPatchApprovalRequest():
                 self._out.display(bundles.changes(event.changes, self._cwd))
                 self._asked[event.approval_id] = f"change {', '.join(one_line(path) for path in event.changes)}"
+            case ev.McpApprovalRequest():
+                self._asked[event.approval_id] = f"call {one_line(f'{event.server}.{event.tool}')}"
             case ev.ApprovalResolved():
                 asked = self._asked.pop(event.approval_id, "do this")
                 self._out.display(bundles.plain(f"• {resolved_words(event)}: {asked}"))

@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 from codex_kernel.jupyter.agent import Agent
-from codex_kernel.jupyter.paths import find_paths
+from codex_kernel.jupyter.asking import ask
 from codex_kernel.jupyter.setting_lines import SETTINGS, VALUES
 from codex_kernel.jupyter.slash_commands import COMMANDS, PRESETS, prompts_of
+from codex_protocol.events import SkillsListed
+from codex_protocol.ops import ListSkills
 
 _LIMIT = 50
 _TOKEN = re.compile(r"[^\s]*\Z")
@@ -31,14 +33,14 @@ async def complete_at(agent: Agent, code: str, cursor: int) -> dict[str, Any]:
     elif (value := _COMMAND_VALUE.fullmatch(before)) is not None:
         matches, kind = _beginning(tuple(PRESETS), value[1]), "keyword"
     elif token.startswith("@"):
-        matches, kind = [f"@{path}" for path in await find_paths(agent.cwd, token[1:], _LIMIT)], "path"
+        matches, kind = await _paths(agent, token[1:]), "path"
     elif token.startswith("/") and start == len(before) - len(before.lstrip()):
         names = (*COMMANDS, *(prompt.name for prompt in prompts_of(agent)))
         matches, kind = [f"/{name}" for name in _beginning(names, token[1:])], "command"
     elif token.startswith("%") and token == line.strip():
         matches, kind = [f"%{name}" for name in _beginning(tuple(SETTINGS), token[1:])], "setting"
     elif token.startswith("$"):
-        matches, kind = [f"${name}" for name in _beginning(_skills(agent), token[1:])], "skill"
+        matches, kind = [f"${name}" for name in _beginning(await _skills(agent), token[1:])], "skill"
     types = [{"start": start, "end": cursor, "text": match, "type": kind} for match in matches]
     return {
         "status": "ok",
@@ -70,6 +72,13 @@ def _list_directories(agent: Agent, prefix: str) -> list[str]:
     ]
 
 
-def _skills(agent: Agent) -> tuple[str, ...]:
-    """The names of the skills the thread may use."""
-    return ()
+async def _paths(agent: Agent, query: str) -> list[str]:
+    return [f"@{match.path}{'/' if match.is_directory else ''}" for match in await agent.paths.find(query, _LIMIT)]
+
+
+async def _skills(agent: Agent) -> tuple[str, ...]:
+    """The names of the skills the thread may use; none before it is open, as opening it is the user's to begin."""
+    if agent.current is None:
+        return ()
+    listed = await ask(agent.current, ListSkills(), SkillsListed)
+    return tuple(skill.name for skill in listed.skills)

@@ -82,6 +82,8 @@ class Kernel:
         finally:
             runner.cancel()
             await asyncio.wait({runner})
+            if self.agent.has_paths:
+                await self.agent.paths.close()
             await self.agent.close()
             if self._announcing is not None:
                 self._announcing.close()

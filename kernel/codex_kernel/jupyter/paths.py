@@ -1,33 +1,58 @@
-"""Files of the thread's directory for `@` completion."""
+"""Files of the thread's directory, for `@` completion and for the file search of rich clients."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codex_kernel.search.file_search import FileSearch
+from codex_kernel.search.match import Match
+
+if TYPE_CHECKING:
+    from codex_kernel.jupyter.agent import Agent
 
 
-async def find_paths(cwd: Path, query: str, limit: int) -> list[str]:
-    """Paths below `cwd` that fit `query`, the best first; relative, with forward slashes."""
-    import asyncio
+class Paths:
+    """Searches below the agent's directory, whichever that is now."""
 
-    from codex_kernel.sandbox.git import git_root, ls_files
+    def __init__(self, agent: Agent) -> None:
+        """Nothing is read before the first question."""
+        self._agent = agent
+        self._root: Path | None = None
+        self._search: FileSearch | None = None
+        self._turn = asyncio.Lock()
 
-    if git_root(cwd) is not None:
-        names = [*await ls_files(cwd), *await ls_files(cwd, "untracked")]
-    else:
-        names = await asyncio.to_thread(_walk, cwd)
-    wanted = query.casefold()
-    begins = [name for name in names if name.casefold().startswith(wanted)]
-    holds = [name for name in names if wanted in name.casefold() and not name.casefold().startswith(wanted)]
-    return [*begins, *holds][:limit]
+    async def find(self, query: str, limit: int) -> tuple[Match, ...]:
+        """The best matches, relative to the thread's directory; for a blank query what lies directly in it."""
+        if not query.strip():
+            return await asyncio.to_thread(_entries, self._agent.cwd, limit)
+        async with self._turn:  # a question of one client must not cut off another's
+            search = await self._current()
+            found = await search.search(query, limit=limit)
+        return found.matches if found is not None else ()
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._search is not None:
+            await self._search.close()
+            self._search = None
+
+    async def _current(self) -> FileSearch:
+        from codex_kernel.sandbox.git import ls_files
+
+        root = self._agent.cwd
+        if self._search is None or self._root != root:
+            await self.close()
+            self._root = root
+            self._search = FileSearch(root, list_files=ls_files)
+        return self._search
 
 
-def _walk(cwd: Path) -> list[str]:
-    import os
-
-    found: list[str] = []
-    for folder, folders, files in os.walk(cwd):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [os.path.relpath(os.path.join(folder, name), cwd) for name in sorted(files)]
-        if len(found) > 20_000:
-            break
-    return found
+def _entries(folder: Path, limit: int) -> tuple[Match, ...]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return ()
+    shown = [entry for entry in entries if not entry.name.startswith(".")][:limit]
+    return tuple(Match(entry.name, 0, (), entry.is_dir()) for entry in shown)

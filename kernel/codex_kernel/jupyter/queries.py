@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from codex_kernel.jupyter.agent import Agent
-from codex_kernel.jupyter.paths import find_paths
 from codex_kernel.jupyter.slash_commands import COMMANDS, PRESETS, prompts_of
 from codex_protocol.attach import Query
 from codex_protocol.errors import CodexError, UsageError
@@ -57,9 +56,9 @@ class Queries:
 
 
 async def files(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """`{query, limit}`: `[{path}]` below the thread's directory, the best first."""
-    limit = _limit(arguments, _FILES)
-    return [{"path": path} for path in await find_paths(agent.cwd, _text(arguments, "query"), limit)]
+    """`{query, limit}`: `[{path, score, indices, is_directory}]` below the thread's directory, the best first."""
+    matches = await agent.paths.find(_text(arguments, "query"), _limit(arguments, _FILES))
+    return [match._asdict() for match in matches]
 
 
 async def threads(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, Any]]:

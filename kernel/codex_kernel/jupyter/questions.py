@@ -18,12 +18,14 @@ from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalRequest,
     ApprovalResolved,
+    ElicitationRequest,
     ExecApprovalRequest,
     McpApprovalRequest,
     NumberedEvent,
 )
-from codex_protocol.ops import ExecApproval, McpApproval, PatchApproval
+from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, PatchApproval
 from codex_protocol.policy import ReviewDecision
+from codex_render.safe_text import one_line
 
 Request = ApprovalRequest
 _ANSWERS = {
@@ -121,8 +123,19 @@ class Questions:
                 if self._waiting.pop(resolved.approval_id, None) is not None:
                     self._resolved[resolved.approval_id] = resolved
                     self.reconsider()
+            case ElicitationRequest(id=id, server=server) if not (self.someone_else_answers() or self.may_wait()):
+                self._decline(id, server)
             case _:
                 return
+
+    def _decline(self, id: str, server: str) -> None:
+        """A cell has no form to fill in: an MCP server's own question is declined, and the cell says so."""
+        thread = self._agent.current
+        if thread is not None and not thread.ended:
+            thread.submit(ElicitationAnswer(id=id, action="decline", by=NOBODY))
+        if self._asker is not None:
+            text = f"The MCP server {one_line(server)} asked for input, which a cell cannot give; it was declined.\n"
+            self._asker.outputs.stream(text, "stderr")
 
     def _ask(self, request: Request) -> None:
         if self._asker is None:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+_MAX_SHOWN_LOGS = 10
 _SETTLED_S = 60.0
 """A server that lived so long starts its back-off anew."""
 
@@ -84,6 +85,7 @@ class Connection:
         self._retry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._told_of_end = False
+        self._shown_logs = 0
         self._status = 0
         """The last HTTP status that was a refusal."""
         self._child: Child | None = None
@@ -174,7 +176,12 @@ class Connection:
     def logged(self, level: str, text: str) -> None:
         """Keep its log lines; what is worse than a warning is shown too."""
         log.info("%s: %s: %s", self.name, level, text)
-        if level in ("error", "critical", "alert", "emergency"):
+        if level not in ("error", "critical", "alert", "emergency") or self._shown_logs > _MAX_SHOWN_LOGS:
+            return
+        self._shown_logs += 1
+        if self._shown_logs > _MAX_SHOWN_LOGS:
+            self._tell(f"MCP server `{self.name}` reports more errors; they are no longer shown")
+        else:
             self._tell(f"MCP server `{self.name}`: {' '.join(text.split())[:300]}")
 
     # The task

@@ -1,6 +1,7 @@
 """`codex mcp` as a process of its own against a scripted model."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,12 @@ class Served(WireClient):
 
 
 @contextmanager
-def serving(folder: Path, script: Any, *arguments: str, settings: str = SHELL) -> Iterator["Served"]:
+def serving(folder: Path, script: Any, *arguments: str, settings: str = SHELL, servers: str = "") -> Iterator["Served"]:
     """A server that plays `script`, and its client; it has to end by itself when its input does."""
     with ModelServer(script) as model:
         codex = OurCommand(folder, model, settings=settings)
+        with (codex.home / "config.toml").open("a") as file:
+            file.write(servers)
         process = codex.start("mcp", *arguments, text=False)
         client = Served(process, model, codex)
         try:
@@ -277,6 +280,35 @@ def _running(marker: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+MCP_SERVER = Path(__file__).parents[2] / "support" / "mcp_python_server.py"
+
+
+def test_approvals_of_mcp_calls_and_servers_own_questions_reach_the_client(tmp_path: Path):
+    settings = f"""{SHELL}[mcp_servers.py]
+command = "{sys.executable}"
+args = ["-P", "{MCP_SERVER}", "stdio"]
+required = true
+startup_timeout_sec = 20
+"""
+    script = [calls("py__erase", {"name": "x"}, call_id="c1"), calls("py__ask", {}, call_id="c2"), says("done")]
+    with serving(tmp_path, script, servers=settings.partition(SHELL)[2]) as client:
+        client.initialize()
+        tool(client, {"prompt": "go"})
+        asked = elicited(client)
+        assert asked["params"]["message"].startswith('Allow Codex to call `py/erase` with {"name":"x"}?')
+        assert asked["params"]["codex_elicitation"] == "mcp-tool-call-approval"
+        client.answer(asked["id"], {"action": "accept"})
+        question = elicited(client)
+        assert question["params"]["message"] == "MCP server `py` asks: Which colour?"
+        assert "colour" in question["params"]["requestedSchema"]["properties"]
+        client.answer(question["id"], {"action": "accept", "content": {"colour": "blue"}})
+        assert text(client.response(5)) == "done"
+        outputs = client.model.requests[2].outputs()
+        assert outputs == {"c1": '{"result":"erased x"}', "c2": '{"result":"accept blue"}'}
+        kinds = [m["params"]["msg"]["type"] for m in client.seen if m.get("method") == "codex/event"]
+        assert kinds.count("mcp_tool_call_begin") == kinds.count("mcp_tool_call_end") == 2
 
 
 def test_a_terminal_is_told_what_the_command_is_for(tmp_path: Path):

@@ -314,6 +314,8 @@ class AsyncThread:
         self._turns.append(turn)  # before the op leaves: its first event may be here before the reply
         self._said_something = True
         try:
+            if turn.answers:
+                await self.connection.offer_answers()
             await self.connection.submit(op, turn.id)
         except BaseException:
             self.forget(turn)

@@ -27,6 +27,7 @@ from codex_protocol.events import (
     UserMessage,
 )
 from codex_protocol.ops import ExecApproval, Interrupt, PatchApproval, TextInput, UserInput
+from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
     from codex_client.async_thread import AsyncThread
@@ -126,6 +127,11 @@ class AsyncTurn:
     def ended(self) -> bool:
         """Whether nothing more comes."""
         return self._record.ended
+
+    @property
+    def answers(self) -> bool:
+        """Whether its approvals are answered here."""
+        return self._approve is not None
 
     @property
     def so_far(self) -> TurnResult:
@@ -230,7 +236,12 @@ class AsyncTurn:
                     await asyncio.wait({asyncio.ensure_future(self._news.wait())}, timeout=0.02)
 
     async def _answer(self, question: Question) -> None:
-        if self._approve is None or question.approval_id in self._resolved:
+        if question.approval_id in self._resolved:
+            return
+        if self._approve is None:
+            # A kernel that has once been told of somebody who answers waits for that; this turn has nobody.
+            if self._thread.kernel is not None and self._thread.connection.can_answer:
+                await self._decide(question, ReviewDecision.DENIED)
             return
         asking = asyncio.ensure_future(in_caller(self._approve, question))
         answered = asyncio.ensure_future(self._answered(question.approval_id))
@@ -242,6 +253,9 @@ class AsyncTurn:
         finally:
             asking.cancel()
             answered.cancel()
+        await self._decide(question, decision)
+
+    async def _decide(self, question: Question, decision: ReviewDecision) -> None:
         op = ExecApproval if isinstance(question, ExecApprovalRequest) else PatchApproval
         await self._thread.connection.submit(op(id=question.approval_id, decision=decision, by=place()))
 

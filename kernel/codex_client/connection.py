@@ -143,6 +143,16 @@ class Connection:
         self._look_for_gap()
         return attached
 
+    async def offer_answers(self) -> None:
+        """Have approvals offered to this client from now on, if they are not yet.
+
+        Raises:
+            ThreadError: The kernel refused.
+        """
+        if not self.can_answer:
+            self.can_answer = True
+            await self.attach(self.position)
+
     async def submit(self, op: Op, id: str | None = None) -> str:
         """Hand an op to the thread; the id that its events carry.
 

@@ -125,6 +125,19 @@ def test_nobody_to_ask_is_denied_at_once(server: ModelServer, settings: dict[str
     assert not any(each.decision is ReviewDecision.APPROVED for each in result.approvals)
 
 
+def test_each_turn_may_have_somebody_else_to_answer(server: ModelServer, settings: dict[str, Any]) -> None:
+    asks = [calls("exec_command", ESCALATED), says("done")]
+    script(server, *asks, *asks, *asks)
+    with Codex(**settings, approvals="deny") as codex:
+        thread = codex.thread_start()
+        decided = [thread.run("go", approvals=who).approvals for who in ("deny", lambda question: True, "deny")]
+    assert [(each.decision, each.by) for [each] in decided] == [
+        (ReviewDecision.DENIED, "nobody"),
+        (ReviewDecision.APPROVED, "python"),
+        (ReviewDecision.DENIED, "python"),
+    ]
+
+
 def test_a_callback_that_fails_stops_the_turn_and_is_raised(server: ModelServer, settings: dict[str, Any]) -> None:
     script(server, calls("exec_command", ESCALATED), says("next"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -106,7 +107,7 @@ def server() -> Iterator[ModelServer]:
         prompt = request.input[-1]["content"][0]["text"]
         if "fail" in prompt:
             return fails(400, {"error": {"message": "as you asked"}})
-        return says('{"said": "%s"}' % prompt)
+        return says(json.dumps({"said": prompt}))
 
     with ModelServer(answer) as made:  # type: ignore[arg-type]  # a function of the request is a script too
         yield made

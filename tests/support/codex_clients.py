@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +23,12 @@ def make_home(scratch: Path, server: ModelServer | None = None, *, more: str = "
             f'name = "scripted"\nbase_url = "{server.url}"\nrequest_max_retries = 0\nstream_max_retries = 1\n'
         )
     return {"cwd": str(work), "env": {"CODEX_HOME": str(home)}, "fork": False}
+
+
+def end_servers(home: str) -> None:
+    """End the fork servers of a home, which would stay for ten minutes."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"codex_kernel.jupyter.fork_server" in words and os.fsencode(home) in words:
+                os.kill(int(entry.name), signal.SIGTERM)

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from mcp.client.auth.oauth2 import OAuthClientProvider
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthMetadata,
+    OAuthToken,
+    ProtectedResourceMetadata,
+)
 from pydantic import AnyUrl, ValidationError
 
 from codex_kernel.mcp_client.interface import McpError
@@ -58,7 +65,32 @@ class LoginStore(LoginFile):
         self.change({"client": client_info.model_dump(mode="json", exclude_none=True)})
 
 
-def kept_login(name: str, url: str, file: Path) -> OAuthClientProvider | None:
+class KeptLogin(OAuthClientProvider):
+    """The SDK's login, going on from what is kept: it would forget when tokens run out and where they are refreshed."""
+
+    def __init__(self, store: LoginStore, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._store = store
+
+    async def _initialize(self) -> None:
+        await super()._initialize()
+        context, entry = self.context, self._store.entry()
+        if context.current_tokens is not None:
+            context.update_token_expiry(context.current_tokens)
+        with contextlib.suppress(KeyError, ValidationError):
+            context.oauth_metadata = OAuthMetadata.model_validate(entry["server"])
+        with contextlib.suppress(KeyError, ValidationError):
+            context.protected_resource_metadata = ProtectedResourceMetadata.model_validate(entry["resource"])
+
+    def remember_servers(self) -> None:
+        """Keep what was found out of the servers that issue tokens."""
+        found = {"server": self.context.oauth_metadata, "resource": self.context.protected_resource_metadata}
+        self._store.change(
+            {key: one.model_dump(mode="json", exclude_none=True) for key, one in found.items() if one is not None}
+        )
+
+
+def kept_login(name: str, url: str, file: Path) -> KeptLogin | None:
     """What authorises requests to a server the user has logged in to; None where they have not."""
     store = LoginStore(file, name, url)
     if not store.there:
@@ -70,7 +102,7 @@ def kept_login(name: str, url: str, file: Path) -> OAuthClientProvider | None:
     async def never() -> AuthorizationCodeResult:
         raise McpError(f"the login has run out; run 'codex mcp login {name}'")
 
-    return OAuthClientProvider(url, _metadata("http://127.0.0.1/callback", None), store, refuse, never)
+    return KeptLogin(store, url, _metadata("http://127.0.0.1/callback", None), store, refuse, never)
 
 
 async def log_in(
@@ -102,16 +134,21 @@ async def log_in(
     async def wait() -> AuthorizationCodeResult:
         return await answered
 
+    async def go(address: str) -> None:
+        await show(_with_scopes(address, scopes) if scopes else address)
+
     server = await asyncio.start_server(lambda r, w: _callback(r, w, answered), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         metadata = _metadata(f"http://127.0.0.1:{port}{_CALLBACK}", " ".join(scopes) or None)
-        auth = OAuthClientProvider(url, metadata, store, show, wait)
+        auth = KeptLogin(store, url, metadata, store, go, wait)
         async with (
             asyncio.timeout(LOGIN_TIMEOUT_S),
             connect_http(url, {}, auth) as (read, write),
             greeted(read, write, server=name, ask=nobody, hears=_Deaf()),
         ):
+            if store.there:
+                auth.remember_servers()
             return store.there
     except Exception as error:
         if store.there:
@@ -119,6 +156,13 @@ async def log_in(
         raise McpError(_sentence(error)) from error
     finally:
         server.close()
+
+
+def _with_scopes(address: str, scopes: Sequence[str]) -> str:
+    """The address with the scopes the user wants: the SDK asks for all that the server knows."""
+    parts = urllib.parse.urlsplit(address)
+    fields = {**dict(urllib.parse.parse_qsl(parts.query)), "scope": " ".join(scopes)}
+    return urllib.parse.urlunsplit(parts._replace(query=urllib.parse.urlencode(fields)))
 
 
 class _Deaf:

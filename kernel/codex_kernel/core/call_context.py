@@ -44,7 +44,7 @@ class CallContexts:
             lambda argv, ask: state.rules.suggest(argv, ask, state.history.items),
             None if hooks is None else lambda request: hooks.permission(state, request),
         )
-        self._judge = ThreadJudge(state, settings, facts)
+        self._judge = ThreadJudge(state, settings)
         self._diff = TurnDiff(git_root(settings.cwd) or settings.cwd)
         self._environment = command_environment(settings.config.shell_environment_policy, state.base_environment)
 

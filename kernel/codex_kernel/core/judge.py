@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from codex_kernel.policy.decide import decide_command, decide_patch
 from codex_kernel.policy.interface import CommandQuestion, Decision, PatchQuestion, Standing
-from codex_protocol.events import SandboxFacts
 
 if TYPE_CHECKING:
     from codex_kernel.core.settings import TurnSettings
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
 class ThreadJudge:
     """Judges one turn's calls; implements `tools.interface.Judge`."""
 
-    def __init__(self, state: ThreadState, settings: TurnSettings, facts: SandboxFacts) -> None:
+    def __init__(self, state: ThreadState, settings: TurnSettings) -> None:
         self._state = state
         self._settings = settings
-        self._facts = facts
 
     async def command(self, question: CommandQuestion) -> Decision:
         """Whether the command may run, and how."""
@@ -50,15 +48,19 @@ class ThreadJudge:
 
     def consent(self) -> None:
         """The user accepted this machine's weaker confinement."""
-        self._state.consents.record(self._facts.rung)
+        self._state.consents.record(self._rung())
+
+    def _rung(self) -> int:
+        """As it is now: it falls when confinement fails in the middle of a turn."""
+        return self._state.sandbox.facts(self._settings.sandbox_policy).rung
 
     def _standing(self) -> Standing:
-        state, settings = self._state, self._settings
+        state, settings, rung = self._state, self._settings, self._rung()
         return Standing(
             approval_policy=settings.approval_policy,
             sandbox_policy=settings.sandbox_policy,
-            rung=self._facts.rung,
-            consented=state.consents.given(self._facts.rung),
+            rung=rung,
+            consented=state.consents.given(rung),
             can_ask=state.approvals.can_ask,
             workspace=settings.cwd,
             approved_digests=frozenset(state.approvals.approved_digests),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codex_kernel.tools.truncation import HeadTail
-from codex_protocol.events import Duration, ExecCommandEnd, ExecCommandOutputDelta
+from codex_protocol.events import Duration, EventMsg, ExecCommandEnd, ExecCommandOutputDelta, Warning
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Chunk, Exit, Process
@@ -107,8 +107,8 @@ class RunningCommand:
 
     def take_end_event(
         self, formatted: str, *, exit_code: int | None = None, timed_out: bool = False
-    ) -> tuple[ExecCommandEnd, ...]:
-        """The event that tells of the end, the first time; nothing after that."""
+    ) -> tuple[EventMsg, ...]:
+        """What tells of the end, the first time: its event, and a warning where there is one; nothing after that."""
         if self._end_told:
             return ()
         self._end_told = True
@@ -123,7 +123,8 @@ class RunningCommand:
             formatted_output=formatted,
             timed_out=timed_out,
         )
-        return (end,)
+        warning = self.exit.warning if self.exit else None
+        return (end, Warning(message=warning)) if warning else (end,)
 
     async def aclose(self) -> None:
         """Kill what still runs and wait until everything is freed."""

@@ -29,7 +29,7 @@ def prefix(bwrap: str, plan: Confinement) -> list[str]:
         words += ["--bind", path, path]
     for path in sorted((*plan.read_only, *plan.placeholders), key=_depth):
         if os.path.islink(path):
-            continue  # cannot be bound by this tool; what it leads to is protected where it lies inside a root
+            continue  # see `unprotected`
         words += ["--ro-bind", path, path]
     for mask in sorted(plan.masks, key=lambda mask: _depth(mask.path)):
         if os.path.isdir(mask.path):
@@ -40,6 +40,11 @@ def prefix(bwrap: str, plan: Confinement) -> list[str]:
         elif os.path.exists(mask.path):
             words += ["--ro-bind", "/dev/null", mask.path]
     return [*words, "--"]
+
+
+def unprotected(plan: Confinement) -> tuple[str, ...]:
+    """Symbolic links, which this tool cannot bind; what they lead to is protected where it lies inside a root."""
+    return tuple(path for path in plan.read_only if os.path.islink(path))
 
 
 def _depth(path: str) -> int:

@@ -225,7 +225,7 @@ def _masks(workspace: str, places: Places, denied: tuple[str, ...], host: Host) 
     masks = [*hidden(here, places, host), *(Mask(path) for path in denied)]
     kept: list[Mask] = []
     for mask in masks:
-        if not any(_covers(other, mask.path) for other in kept) and (host.kind(mask.path) or _may_appear(mask, host)):
+        if not any(covers(other, mask.path) for other in kept) and (host.kind(mask.path) or _may_appear(mask, host)):
             kept.append(mask)
     return tuple(kept)
 
@@ -245,7 +245,8 @@ def hidden(workspace: str, places: Places, host: Host) -> list[Mask]:
     return masks
 
 
-def _covers(mask: Mask, path: str) -> bool:
+def covers(mask: Mask, path: str) -> bool:
+    """Whether a path is hidden by this."""
     return inside(path, mask.path) and not any(inside(path, keep) for keep in mask.keep)
 
 

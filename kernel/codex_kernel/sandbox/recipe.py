@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from codex_kernel.sandbox.inside.shapes import Limits, Recipe, View
 from codex_kernel.sandbox.inside.shapes import Mask as HiddenPath
-from codex_kernel.sandbox.plan import Confinement
+from codex_kernel.sandbox.plan import Confinement, covers
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
 
@@ -90,10 +90,12 @@ def _view(plan: Confinement, private_network: bool) -> View:
 
 
 def _pins(plan: Confinement, *, hidden_too: bool) -> list[tuple[str, int, int]]:
-    """Every existing path of the plan. From inside bubblewrap a hidden path shows its cover, not itself."""
+    """Every existing path of the plan. From inside bubblewrap what is hidden shows its cover, not itself."""
     paths = [*plan.roots, *plan.read_only, *plan.placeholders]
     if hidden_too:
         paths += [mask.path for mask in plan.masks]
+    else:
+        paths = [path for path in paths if not any(covers(mask, path) for mask in plan.masks)]
     return [entry for path in dict.fromkeys(paths) if (entry := _identified(path)) is not None]
 
 

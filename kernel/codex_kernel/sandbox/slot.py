@@ -163,7 +163,7 @@ class Slot:
         helper = await Helper.launch(recipe, prefix, group)
         self._plan = plan
         self._network_seen = recipe["unix"]
-        self._compare = not recipe["private_ipc"]
+        self._compare = not recipe["private_ipc"] or bool(rung.bwrap and bubblewrap.unprotected(plan))
         self._watched = dict.fromkeys((mask.path for mask in plan.masks), None)
         self._watched |= {path: (device, inode) for path, device, inode in recipe["pins"]}
         return helper

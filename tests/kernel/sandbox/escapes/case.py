@@ -179,6 +179,8 @@ class Case:
     """Which of `trees.py`'s workspaces; any but the first is made for this run alone."""
     by_root: str | None = None
     """As `by`, where root's commands are stopped by others: they have lost their capabilities, for one."""
+    told_on_rung_2: bool = False
+    """Bubblewrap cannot prevent it: there the person is told afterwards."""
     read_only: bool = False
     network: bool = False
     root: bool | None = None

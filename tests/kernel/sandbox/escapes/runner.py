@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from codex_kernel.sandbox import bubblewrap
 from tests.kernel.sandbox.escapes.case import Case
 from tests.kernel.sandbox.escapes.cases.descriptors import leak
 from tests.kernel.sandbox.escapes.cases.environment import SECRET_VARIABLES
@@ -32,13 +33,19 @@ async def play(stage: Stage, case: Case, sets: Sequence[str]) -> tuple[dict[str,
     said: dict[str, str] = {}
     for letters in sets:
         try:
-            found[letters], output = await (
-                stage.without(case) if letters == "control" else stage.under(case, layers_of(letters))
-            )
+            if letters == "control":
+                found[letters], output = await stage.without(case)
+            else:
+                bwrap = bubblewrap.find() if letters == RUNG_2 else None
+                found[letters], output = await stage.under(case, layers_of(letters), bwrap)
             said[letters] = output[-300:]
         except Exception as error:  # the outermost frame: the test that reads it fails
             found[letters] = f"{type(error).__name__}: {error}"
     return found, said
+
+
+RUNG_2 = "bwrap-NLS"
+"""All layers, the namespaces built by the system's bubblewrap."""
 
 
 def sets_for(case: Case, *, root: bool) -> list[str]:
@@ -50,10 +57,12 @@ def sets_for(case: Case, *, root: bool) -> list[str]:
     named = [letter for letter in "NLS" if letter in by]
     sets = ["control", "NLS", *named]
     sets.append("" if "B" in by else "".join(letter for letter in "NLS" if letter not in named))
+    if bubblewrap.find() is not None:
+        sets.append(RUNG_2)
     return list(dict.fromkeys(sets))
 
 
-EVERY_SET = ["control", "", "N", "L", "S", "NL", "NS", "LS", "NLS"]
+EVERY_SET = ["control", "", "N", "L", "S", "NL", "NS", "LS", "NLS", RUNG_2]
 
 
 async def run(cases: Sequence[tuple[str, Case]], *, every_set: bool) -> None:

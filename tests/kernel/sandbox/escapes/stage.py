@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from codex_kernel.config.types import ShellEnvironmentPolicy
+from codex_kernel.sandbox import bubblewrap
 from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.environment import command_environment, sandbox_variables
 from codex_kernel.sandbox.helper import Helper
@@ -42,7 +43,7 @@ class Stage:
         self._folder = folder
         self._probe = probe
         self._count = 0
-        self._shared: dict[tuple[frozenset[Layer], bool, bool], asyncio.Task[tuple[Tree, Helper]]] = {}
+        self._shared: dict[tuple[frozenset[Layer], str | None, bool, bool], asyncio.Task[tuple[Tree, Helper]]] = {}
         self._trees: list[Tree] = []
 
     async def close(self) -> None:
@@ -56,34 +57,37 @@ class Stage:
         tree = grow(case.tree, self._new_folder())
         return await self._play(case, tree, None)
 
-    async def under(self, case: Case, layers: frozenset[Layer]) -> tuple[bool, str]:
-        """Whether it happens under these layers alone, and what the command said."""
+    async def under(self, case: Case, layers: frozenset[Layer], bwrap: str | None = None) -> tuple[bool, str]:
+        """Whether it happens under these layers alone, and what the command said.
+
+        Args:
+            case: What is tried.
+            layers: What is switched on.
+            bwrap: The program that builds the namespaces instead of our helper.
+        """
         if case.tree != "repository":
-            tree, helper = await self._launch(case.tree, layers, read_only=case.read_only, network=case.network)
+            tree, helper = await self._launch(case, layers, bwrap)
             try:
                 return await self._play(case, tree, helper)
             finally:
                 await helper.aclose()
-        key = (layers, case.read_only, case.network)
+        key = (layers, bwrap, case.read_only, case.network)
         if key not in self._shared:
-            launched = self._launch(case.tree, layers, read_only=case.read_only, network=case.network)
-            self._shared[key] = asyncio.ensure_future(launched)
+            self._shared[key] = asyncio.ensure_future(self._launch(case, layers, bwrap))
         tree, helper = await self._shared[key]
         return await self._play(case, tree, helper)
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._folder))
 
-    async def _launch(
-        self, kind: str, layers: frozenset[Layer], *, read_only: bool, network: bool
-    ) -> tuple[Tree, Helper]:
-        tree = grow(kind, self._new_folder())
+    async def _launch(self, case: Case, layers: frozenset[Layer], bwrap: str | None) -> tuple[Tree, Helper]:
+        tree = grow(case.tree, self._new_folder())
         policy = (
             ReadOnly()
-            if read_only
+            if case.read_only
             else WorkspaceWrite(
                 writable_roots=tree.more_roots,
-                network_access=network,
+                network_access=case.network,
                 exclude_slash_tmp=True,
                 exclude_tmpdir_env_var=True,
             )
@@ -94,7 +98,8 @@ class Stage:
         roots = Roots(host).of(policy, str(tree.root))
         made = plan(policy, str(tree.root), places, tree.settings, host, roots=roots, denied=denied)
         Placeholders(tree.runtime).hold(made.placeholders)
-        return tree, await Helper.launch(confined_recipe(made, layers))
+        recipe = confined_recipe(made, layers, inside_bwrap=bwrap is not None)
+        return tree, await Helper.launch(recipe, bubblewrap.prefix(bwrap, made) if bwrap is not None else ())
 
     async def _play(self, case: Case, tree: Tree, helper: Helper | None) -> tuple[bool, str]:
         self._count += 1

@@ -15,7 +15,7 @@ import pytest
 from tests.kernel.sandbox.escapes.case import Case
 from tests.kernel.sandbox.escapes.cases.environment import SECRET_VARIABLES
 from tests.kernel.sandbox.escapes.catalogue import CATEGORIES, all_cases
-from tests.kernel.sandbox.escapes.runner import sets_for
+from tests.kernel.sandbox.escapes.runner import RUNG_2, sets_for
 from tests.support.ordinary_user import as_user, private_home, readable_copy, why_not
 
 _RUNNER = "tests.kernel.sandbox.escapes.runner"
@@ -74,6 +74,8 @@ def test_what_is_forbidden_is_stopped(user: str, category: str, case: Case) -> N
     if "B" not in named:
         rest = "".join(letter for letter in "NLS" if letter not in named)
         expected[rest] = True  # nobody but those named stops it
+    if RUNG_2 in expected:
+        expected[RUNG_2] = case.told_on_rung_2
     assert played["found"] == expected, played["said"]
 
 

@@ -229,13 +229,21 @@ CASES = (
         tree="worktree",
     ),
     # A symbolic link.
-    Case("replace-the-link", "N", _in("", f"rm -f .git; {_EVIL_GIT}"), holds(".git/config"), tree="linked"),
+    Case(
+        "replace-the-link",
+        "N",
+        _in("", f"rm -f .git; {_EVIL_GIT}"),
+        holds(".git/config"),
+        tree="linked",
+        told_on_rung_2=True,
+    ),
     Case(
         "rename-over-the-link",
         "N",
         _in("", "ln -s evil l; mkdir -p evil/hooks; mv -fT l .git"),
         lambda room: (room.root / ".git").readlink() == Path("evil"),
         tree="linked",
+        told_on_rung_2=True,
     ),
     Case(
         "hook-where-the-link-points", "N", _in("", f"echo evil >store/{_HOOK}"), made(f"store/{_HOOK}"), tree="linked"

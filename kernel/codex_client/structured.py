@@ -107,8 +107,9 @@ def _adapter(schema: Any) -> Any:
 
     try:
         return pydantic.TypeAdapter(schema)
-    except pydantic.PydanticSchemaGenerationError as error:
-        raise UsageError(f"{schema!r} cannot be a schema: pydantic does not know how to validate it") from error
+    except pydantic.PydanticUserError as error:
+        reason = error.message.split("\n", 1)[0]
+        raise UsageError(f"{schema!r} cannot be a schema: {reason}") from error
 
 
 def _plain_schema(schema: Any) -> dict[str, Any]:

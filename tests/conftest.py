@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "HOME": str(home),
         "CODEX_HOME": str(home / ".codex"),
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),  # not the null device: `git config --global` as root replaces it
         "GIT_AUTHOR_NAME": "A. Tester",
         "GIT_AUTHOR_EMAIL": "tester@example.org",
         "GIT_COMMITTER_NAME": "A. Tester",

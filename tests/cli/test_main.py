@@ -57,9 +57,10 @@ def test_what_comes_later_says_so_in_one_sentence(name: str, capsys: pytest.Capt
     assert err.startswith("Error: ")
 
 
-def test_the_bare_command_says_what_works(capsys: pytest.CaptureFixture[str]):
-    assert main([]) == 1
-    assert "codex exec" in capsys.readouterr().err
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["-C", "/nowhere"], ["-i", "/nowhere.png"]])
+def test_the_page_does_not_start_with_what_it_cannot_use(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main([*arguments, "--no-browser"]) == 2
+    assert arguments[1] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""What the page may ask over its websocket: one strict vocabulary; anything else is refused with a sentence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from codex_protocol.errors import UsageError
+from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode
+
+Short = Annotated[str, Meta(max_length=200)]
+MAX_MESSAGE_BYTES = 4 << 20
+_Text = Annotated[str, Meta(max_length=1_000_000)]
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
+    ref: int = 0
+    """Handed back in the answer."""
+
+
+class Hello(_Asked, tag="hello", frozen=True, kw_only=True):
+    """Show me this thread, from where I was."""
+
+    thread: Short = ""
+    """Id of a thread or of a launch; empty: the newest launch."""
+    boot: Short = ""
+    n: int = 0
+
+
+class Ack(_Asked, tag="ack", frozen=True, kw_only=True):
+    """I have drawn everything up to this batch."""
+
+    n: int
+
+
+class Send(_Asked, tag="send", frozen=True, kw_only=True):
+    """A person's message: begins a turn, or steers the running one."""
+
+    id: Annotated[str, Meta(min_length=8, max_length=64)]
+    """Made by the page once per message; one that comes twice is one message."""
+    text: _Text
+
+
+class Interrupt(_Asked, tag="interrupt", frozen=True, kw_only=True):
+    """Stop the running turn."""
+
+
+class Answer(_Asked, tag="answer", frozen=True, kw_only=True):
+    """The answer to a question."""
+
+    id: Short
+    decision: Literal["approved", "approved_for_session", "denied", "abort", "accept", "decline", "cancel"]
+
+
+class Older(_Asked, tag="older", frozen=True, kw_only=True):
+    """What stands before this entry?"""
+
+    before: Short
+
+
+class Files(_Asked, tag="files", frozen=True, kw_only=True):
+    """Which files of the thread's directory match?"""
+
+    query: Short
+
+
+class New(_Asked, tag="new", frozen=True, kw_only=True):
+    """Open another thread in the directory and with the flags of this one."""
+
+
+class Rename(_Asked, tag="rename", frozen=True, kw_only=True):
+    """Name the thread."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Compact(_Asked, tag="compact", frozen=True, kw_only=True):
+    """Replace the history by a summary of it."""
+
+
+class Change(_Asked, tag="change", frozen=True, kw_only=True):
+    """Settings for later turns; None stays."""
+
+    model: Short | None = None
+    effort: Effort | None = None
+    approval: ApprovalPolicy | None = None
+    sandbox: SandboxMode | None = None
+
+
+class Diff(_Asked, tag="diff", frozen=True, kw_only=True):
+    """What is not committed?"""
+
+
+Asked = Hello | Ack | Send | Interrupt | Answer | Older | Files | New | Rename | Compact | Change | Diff
+_decoder = msgspec.json.Decoder(Asked)
+
+
+def decode(message: str | bytes) -> Asked:
+    """What a message asks.
+
+    Raises:
+        UsageError: It is none of the vocabulary.
+    """
+    try:
+        return _decoder.decode(message)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise UsageError(f"the page sent something that is not understood: {error}") from error

@@ -1,0 +1,204 @@
+"""The page's websocket: batches out at thirty a second, what a person does in; each message checked, each answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from codex_app import asked, asks
+from codex_app.desk import Desk
+from codex_app.rooms import Room, Viewer, need
+from codex_protocol import ops
+from codex_protocol.errors import CodexError, UsageError
+from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
+from codex_render import diff_html
+from codex_render.diff_files import parse_diff
+from codex_render.safe_text import one_line, visible
+
+log = logging.getLogger(__name__)
+
+_POLICIES: dict[SandboxMode, SandboxPolicy] = {
+    SandboxMode.READ_ONLY: ReadOnly(),
+    SandboxMode.WORKSPACE_WRITE: WorkspaceWrite(),
+    SandboxMode.DANGER_FULL_ACCESS: DangerFullAccess(),
+}
+_QUEUED = 256
+
+
+class Tabs:
+    """The open tabs; all are told when the list of threads changes."""
+
+    PERIOD_S = 2.0
+
+    def __init__(self, desk: Desk) -> None:
+        """Nobody looks yet."""
+        self.open: set[Link] = set()
+        self._desk = desk
+        self._task: asyncio.Task[None] | None = None
+        self._told: bytes = b""
+
+    def join(self, link: Link) -> None:
+        """Tell a tab from now on."""
+        self.open.add(link)
+        if self._told:
+            link.tell(self._told)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._watch())
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            if self.open:
+                await self._tell()
+            await asyncio.sleep(self.PERIOD_S)
+
+    async def _tell(self) -> None:
+        try:
+            tiles = await self._desk.tiles()
+        except (CodexError, OSError) as error:
+            log.warning("the threads cannot be listed: %s", error)
+            return
+        told = msgspec.json.encode({"type": "threads", "threads": tiles})
+        if told != self._told:
+            self._told = told
+            for link in tuple(self.open):
+                link.tell(told)
+
+
+class Link(WebSocketHandler):
+    """One tab. The gate has checked Host, Origin and cookie before this is made."""
+
+    def initialize(self, desk: Desk, tabs: Tabs, server: str) -> None:
+        """Take what all tabs share; `server` names this run of the server."""
+        self._desk = desk
+        self._tabs = tabs
+        self._server = server
+        self._viewer: Viewer | None = None
+        self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
+        self._worker: asyncio.Task[None] | None = None
+
+    def check_origin(self, origin: str) -> bool:
+        """The gate did, more strictly."""
+        return True
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """A tab is there."""
+        self.set_nodelay(True)
+        self._worker = asyncio.ensure_future(self._work())
+        self.tell({"type": "welcome", "server": self._server})
+        self._tabs.join(self)
+
+    def on_close(self) -> None:
+        """The tab is gone, or lost its way."""
+        self._leave()
+        self._tabs.open.discard(self)
+        if self._worker is not None:
+            self._worker.cancel()
+
+    def on_message(self, message: str | bytes) -> None:
+        """Messages are worked on in their order; acknowledgements at once."""
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.close(1008, "too many messages")
+
+    def tell(self, data: bytes | dict[str, Any]) -> None:
+        """Send it; a tab that is gone is left out."""
+        text = data if isinstance(data, bytes) else msgspec.json.encode(data)
+        try:
+            sending = self.write_message(text.decode())
+        except WebSocketClosedError:
+            return
+        sending.add_done_callback(lambda sent: sent.exception())
+
+    async def _work(self) -> None:
+        while True:
+            message = await self._queue.get()
+            ref = 0
+            try:
+                request = asked.decode(message)
+                ref = request.ref
+                value = await self._do(request)
+            except (CodexError, ValueError) as error:
+                self.tell({"type": "answer", "ref": ref, "problem": visible(str(error))})
+            except Exception as error:  # the outermost frame: the tab waits for an answer
+                log.exception("a message of the page failed")
+                self.tell({"type": "answer", "ref": ref, "problem": f"internal error: {type(error).__name__}"})
+            else:
+                if ref:
+                    self.tell({"type": "answer", "ref": ref, "value": value})
+
+    async def _do(self, request: asked.Asked) -> Any:
+        match request:
+            case asked.Hello():
+                return await self._show(request)
+            case asked.Ack(n=number):
+                if self._viewer is not None:
+                    self._viewer.acknowledge(number)
+                return None
+            case asked.Older(before=before):
+                return self._room().hub.older(before)
+            case asked.New():
+                return self._desk.beside(None if self._viewer is None else self._viewer.room)
+            case asked.Files(query=query):
+                return [one_line(found["path"]) for found in await self._room().query("files", query=query, limit=8)]
+            case asked.Diff():
+                found = await self._room().query("diff")
+                text = str(found.get("diff") or "")
+                return {"html": diff_html.to_html(parse_diff(text)) if text else "", "problem": found.get("error")}
+            case _:
+                return await self._room().submit(self._op(request))
+
+    def _room(self) -> Room:
+        return need(None if self._viewer is None else self._viewer.room)
+
+    async def _show(self, hello: asked.Hello) -> dict[str, str]:
+        room = await self._desk.room(hello.thread)
+        self._leave()
+        self._viewer = Viewer(self, room)
+        room.viewers.add(self._viewer)
+        self._viewer.begin(hello.boot, hello.n)
+        return {"thread": room.thread_id}
+
+    def _leave(self) -> None:
+        if self._viewer is not None:
+            self._viewer.room.viewers.discard(self._viewer)
+            self._viewer = None
+
+    def _op(self, request: asked.Asked) -> ops.Op:
+        """What the thread is asked.
+
+        Raises:
+            UsageError: The question is answered already.
+        """
+        match request:
+            case asked.Send(text=text, id=id):
+                return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
+            case asked.Interrupt():
+                return ops.Interrupt()
+            case asked.Answer(id=id, decision=decision):
+                question = self._room().hub.drawing.asks.get(id)
+                if question is None:
+                    raise UsageError("this question has been answered already")
+                return asks.answer(question["kind"], id, decision)
+            case asked.Rename(name=name):
+                return ops.SetThreadName(name=name)
+            case asked.Compact():
+                return ops.Compact()
+            case asked.Change():
+                return ops.OverrideTurnContext(
+                    model=request.model,
+                    effort=request.effort,
+                    approval_policy=request.approval,
+                    sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
+                )
+            case _:
+                raise UsageError("this cannot be asked of a thread")

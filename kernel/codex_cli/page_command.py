@@ -1,0 +1,85 @@
+"""`codex` alone: the page at localhost, in this directory, with this environment and these flags."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from codex_cli.log_setup import configure_logging
+from codex_cli.parser import CommandLineError, Parsed
+from codex_protocol.attach import KernelOptions
+from codex_protocol.errors import UsageError
+
+
+def run_page_command(parsed: Parsed) -> int:
+    """The exit code, once the page has ended or the running one has taken the thread."""
+    configure_logging(os.environ)
+    from codex_app.desk import Launch
+    from codex_app.server import run_page
+    from codex_client.fork_server import current_umask
+    from codex_store.home import find_home
+
+    home = find_home()
+    home.ensure()
+    cwd = _directory(parsed.one("cd"))
+    launch = Launch(
+        options=KernelOptions(
+            cwd=str(cwd), overrides=parsed.many("config"), flags=_flags(parsed), originator="codex_page", stay=True
+        ),
+        env=dict(os.environ),
+        umask=current_umask(),
+        prompt=(parsed.words[0] if parsed.words else "").strip(),
+        images=tuple(_image(path) for value in parsed.many("image") for path in value.split(",") if path),
+    )
+    return run_page(home, launch, port=_port(parsed), browser=not parsed.flag("no_browser"), say=_say)
+
+
+def _flags(parsed: Parsed) -> dict[str, Any]:
+    """Fields of the agent's flags by name, as JSON; those that are not set are left out."""
+    if parsed.flag("demo") and parsed.flag("oss"):
+        raise CommandLineError("'--demo' and '--oss' contradict each other", parsed.chain)
+    flags: dict[str, Any] = {
+        "model": parsed.one("model"),
+        "profile": parsed.one("profile"),
+        "sandbox_mode": parsed.one("sandbox"),
+        "approval_policy": parsed.one("ask_for_approval"),
+        "add_dirs": parsed.many("add_dir"),
+        "full_auto": parsed.flag("full_auto"),
+        "bypass": parsed.flag("dangerously_bypass_approvals_and_sandbox"),
+        "trust": parsed.flag("trust"),
+        "strict": parsed.flag("strict_config"),
+        "oss": parsed.flag("oss"),
+        "search": parsed.flag("search"),
+        "demo": parsed.flag("demo"),
+    }
+    return {name: value for name, value in flags.items() if value}
+
+
+def _directory(given: str | None) -> Path:
+    cwd = Path(given or os.getcwd()).absolute()
+    if not cwd.is_dir():
+        raise UsageError(f"there is no directory {given}")
+    return cwd
+
+
+def _image(given: str) -> str:
+    path = Path.cwd() / given
+    if not path.is_file():
+        raise UsageError(f"there is no image {given}")
+    return str(path)
+
+
+def _port(parsed: Parsed) -> int | None:
+    given = parsed.one("port")
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or not 0 < int(given) < 65536:
+        raise CommandLineError(f"'--port' takes a number from 1 to 65535, not '{given[:20]}'", parsed.chain)
+    return int(given)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -311,6 +311,20 @@ startup_timeout_sec = 20
         assert kinds.count("mcp_tool_call_begin") == kinds.count("mcp_tool_call_end") == 2
 
 
+def test_the_end_of_input_also_ends_the_mcp_servers_of_the_threads(tmp_path: Path):
+    marker = f"mcp-server-{tmp_path.name}"
+    stubborn = f"trap '' TERM; exec {sys.executable} -P {MCP_SERVER} stdio {marker}"
+    servers = f'[mcp_servers.py]\ncommand = "sh"\nargs = ["-c", "{stubborn}"]\n'
+    with serving(tmp_path, [calls("py__slow", {"seconds": 60})], servers=f"{servers}required = true\n") as client:
+        client.initialize()
+        tool(client, {"prompt": "go"})
+        client.event("mcp_tool_call_begin")
+        assert _running(marker)
+        client.process.stdin.close()  # type: ignore[union-attr]
+        assert client.process.wait(6) == 0
+        assert not _running(marker)
+
+
 def test_a_terminal_is_told_what_the_command_is_for(tmp_path: Path):
     import os
     import pty

@@ -124,7 +124,7 @@ def _json(value: Any) -> str:
         plain: Any = sorted(cast("set[Any]", value)) if isinstance(value, set | frozenset) else value
         return json.dumps(plain, ensure_ascii=False, indent=1)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        return repr(cast("object", value))
 
 
 def _file(path: Path) -> tuple[str, bool]:

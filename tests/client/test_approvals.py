@@ -1,0 +1,87 @@
+"""Questions in words, and what answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from codex_client.approvals import approver, ask, decision_of, words_of
+from codex_protocol.errors import UsageError
+from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange, SandboxFacts
+from codex_protocol.policy import ReviewDecision
+
+COMMAND = ExecApprovalRequest(
+    call_id="c",
+    approval_id="a",
+    digest="d",
+    command=("bash", "-lc", "rm -rf build\n# \u202e"),
+    cwd="/w",
+    reason="to start\nafresh",
+    would_touch=tuple(f"/w/build/{n}" for n in range(20)),
+    sandbox=SandboxFacts(rung=3, summary="workspace-write"),
+)
+PATCH = ApplyPatchApprovalRequest(
+    call_id="c",
+    approval_id="a",
+    digest="d",
+    changes={"/w/new.py": FileChange(add=AddedFile("a\nb\n"))},
+    grant_root="/w",
+)
+
+
+def test_a_command_is_asked_with_all_that_matters() -> None:
+    text = words_of(COMMAND)
+    for part in ("outside the sandbox", "$ rm -rf build", "in /w", "and 8 more", "rung 3", "reason: to start⏎afresh"):
+        assert part in text
+    assert "\u202e" not in text
+
+
+def test_a_patch_is_asked_with_its_files() -> None:
+    assert "/w/new.py (+2 -0)" in words_of(PATCH)
+    assert "write below /w from now on" in words_of(PATCH)
+
+
+@pytest.mark.parametrize(
+    ("answer", "decision"),
+    [
+        (True, ReviewDecision.APPROVED),
+        (False, ReviewDecision.DENIED),
+        ("Yes", ReviewDecision.APPROVED),
+        ("always", ReviewDecision.APPROVED_FOR_SESSION),
+        ("abort", ReviewDecision.ABORT),
+        (ReviewDecision.ABORT, ReviewDecision.ABORT),
+    ],
+)
+def test_answers_mean_decisions(answer: object, decision: ReviewDecision) -> None:
+    assert decision_of(answer) is decision
+
+
+@pytest.mark.parametrize("answer", [None, 1, "perhaps", "", [True]])
+def test_what_is_no_answer_approves_nothing(answer: object) -> None:
+    with pytest.raises(UsageError, match="must be True, False"):
+        decision_of(answer)
+
+
+@pytest.mark.parametrize("error", [EOFError(), NotImplementedError(), RuntimeError("input(): lost sys.stdin")])
+def test_nobody_at_input_denies(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def type_in(prompt: str = "") -> str:
+        raise error
+
+    monkeypatch.setattr("builtins.input", type_in)
+    assert ask(COMMAND) is ReviewDecision.DENIED
+
+
+def test_an_unclear_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed: Iterator[str] = iter(["", "maybe", " A "])
+    monkeypatch.setattr("builtins.input", lambda prompt="": next(typed))
+    assert ask(PATCH) is ReviewDecision.APPROVED_FOR_SESSION
+
+
+@pytest.mark.parametrize("word", ["yes", "", None, 5])
+def test_who_answers_is_one_of_three_words_or_a_function(word: Any) -> None:
+    with pytest.raises(UsageError, match="approvals must be"):
+        approver(word)
+    assert approver("deny") is None
+    assert approver("ask") is ask

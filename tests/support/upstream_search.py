@@ -34,6 +34,24 @@ class UpstreamSearch:
         answer = self._ask("fuzzyFileSearch", {"query": text, "roots": [str(root)]})
         return answer["files"]
 
+    def begin_session(self, session: str, root: Path, text: str) -> None:
+        """Walk the tree once for many queries; returns when the first is answered."""
+        self._ask("fuzzyFileSearch/sessionStart", {"sessionId": session, "roots": [str(root)]})
+        self.type(session, text)
+
+    def type(self, session: str, text: str) -> list[dict[str, Any]]:
+        """The answer to a query of a session, when it is complete."""
+        self._ask("fuzzyFileSearch/sessionUpdate", {"sessionId": session, "query": text}, wait=False)
+        found: list[dict[str, Any]] = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = json.loads(line)
+            if message.get("method") == "fuzzyFileSearch/sessionUpdated" and message["params"]["query"] == text:
+                found = message["params"]["files"]
+            if message.get("method") == "fuzzyFileSearch/sessionCompleted":
+                return found
+        raise AssertionError("the app-server has ended")
+
     def close(self) -> None:
         """End it."""
         self._process.kill()
@@ -48,9 +66,11 @@ class UpstreamSearch:
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
 
-    def _ask(self, method: str, params: dict[str, Any]) -> Any:
+    def _ask(self, method: str, params: dict[str, Any], *, wait: bool = True) -> Any:
         self._last += 1
         self._send({"id": self._last, "method": method, "params": params})
+        if not wait:
+            return None
         assert self._process.stdout is not None
         for line in self._process.stdout:
             message = json.loads(line)

@@ -104,16 +104,17 @@ class FastPicker:
         self._texts = texts
         # It knows no letters without their accents: both sides go without them, and the exact score sorts out the rest.
         self._haystacks: Haystacks = Haystacks(list(map(without_accents, texts)))
-        # With these, the best 50 of 400 picked by it are those of all in nearly every case; tests measure it.
+        # With these, the best 50 of the few hundred it picks are those of all paths in nearly every case. A gap costs
+        # more than in our score: there it ends a run, and with it the bonus of every letter that follows.
         self._scoring = Scoring(
             match_score=16,
-            gap_open_penalty=3,
+            gap_open_penalty=12,
             gap_extend_penalty=1,
             prefix_bonus=18,
             capitalization_bonus=5,
             matching_case_bonus=0,
             exact_match_bonus=64,
-            delimiter_bonus=8,
+            delimiter_bonus=16,
         )
 
     def pick(

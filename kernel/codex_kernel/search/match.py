@@ -16,7 +16,7 @@ from codex_kernel.search.score import Case, Term, same, score, terms_of
 
 POOL = 50
 """How many of the best are put in order; no question is answered with more."""
-_CLOSE_LOOK = 400
+_CLOSE_LOOK = 300
 """How many are scored exactly, of names and of paths."""
 _MAX_QUERY = 200
 

@@ -86,6 +86,8 @@ def _best(needle: str, folded: str, text: str) -> tuple[int, list[int]] | None:
     A cell is the best score with needle[row] matched at a place. It is reached from the place before it (a run goes
     on, and inherits its bonus) or over a gap.
     """
+    if needle and folded.startswith(needle) and text[0].isalnum():  # nothing can be better
+        return _MATCH * len(needle) + _AFTER_SLASH * (len(needle) + 1), list(range(len(needle)))
     places = _places(needle, folded)
     if places is None:
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COOKIE_DAYS = 30
 ENTRY = "/open"
 """The only path without a cookie: turns a one-time link into one. Its GET changes nothing: a preview burns nothing."""
-_PUBLIC = frozenset({ENTRY, "/assets/open.js", "/assets/open.css"})
+_PUBLIC = frozenset({ENTRY, "/assets/open.js", "/assets/open.css", "/assets/icon.svg"})
 _LINK_S = 15 * 60.0
 _MAX_LINKS = 32
 _MAX_FAILURES = 20

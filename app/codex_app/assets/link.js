@@ -1,0 +1,84 @@
+// The websocket: comes back by itself, asks for what it missed, sends again what was not answered.
+export class Link {
+  constructor(told) {
+    this.told = told            // {batch, threads, state, welcome}
+    this.boot = ''
+    this.n = 0
+    this.thread = ''
+    this.ref = 0
+    this.waiting = new Map()    // ref -> {message, resolve, reject, again}
+    this.wait = 250
+    this.shown = false
+  }
+
+  open(thread) {
+    this.thread = thread
+    this.boot = ''
+    this.n = 0
+    this.shown = false
+    if (this.socket && this.socket.readyState === WebSocket.OPEN) this.hello()
+    else this.connect()
+  }
+
+  connect() {
+    if (this.socket && this.socket.readyState <= WebSocket.OPEN) return
+    clearTimeout(this.timer)
+    this.told.state('connecting')
+    const socket = this.socket = new WebSocket(`ws://${location.host}/link`)
+    socket.onmessage = event => { if (socket === this.socket) this.take(JSON.parse(event.data)) }
+    socket.onopen = () => { this.wait = 250; this.hello() }
+    socket.onclose = () => {
+      if (socket !== this.socket) return
+      this.shown = false
+      this.told.state('lost')
+      for (const [ref, asked] of this.waiting) if (!asked.again) { this.waiting.delete(ref); asked.reject(new Error('The connection was lost; try again.')) }
+      this.timer = setTimeout(() => this.connect(), this.wait)
+      this.wait = Math.min(4000, this.wait * 2)
+    }
+  }
+
+  async hello() {
+    const thread = this.thread
+    try {
+      const value = await this.ask({type: 'hello', thread, boot: this.boot, n: this.n})
+      if (thread !== this.thread) return
+      this.thread = value.thread
+      this.shown = true
+      this.told.state('open')
+      this.told.shown(value.thread)
+      for (const [ref, asked] of this.waiting) if (asked.again) this.put(ref, asked.message)
+    } catch (error) {
+      if (this.socket.readyState === WebSocket.OPEN && thread === this.thread) this.told.failed(error.message)
+    }
+  }
+
+  // `again`: sent once more after a reconnect. Only for what the agent takes once however often it comes.
+  ask(message, {again = false} = {}) {
+    const ref = ++this.ref
+    return new Promise((resolve, reject) => {
+      this.waiting.set(ref, {message, resolve, reject, again})
+      if (message.type === 'hello' || this.shown) this.put(ref, message)
+      else if (!again) { this.waiting.delete(ref); reject(new Error('Not connected; try again in a moment.')) }
+    })
+  }
+
+  put(ref, message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({...message, ref}))
+  }
+
+  take(message) {
+    if (message.type === 'batch') {
+      const fresh = message.boot !== this.boot || message.patches[0]?.op === 'reset'
+      if (!fresh && message.n <= this.n) return
+      this.boot = message.boot
+      this.n = message.n
+      this.told.batch(message.patches)
+      this.socket.send(JSON.stringify({type: 'ack', n: message.n}))
+    } else if (message.type === 'answer') {
+      const asked = this.waiting.get(message.ref)
+      this.waiting.delete(message.ref)
+      if (asked) message.problem != null ? asked.reject(new Error(message.problem)) : asked.resolve(message.value)
+      else if (message.problem != null) this.told.failed(message.problem)
+    } else if (message.type === 'threads') this.told.threads(message.threads)
+  }
+}

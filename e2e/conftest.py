@@ -1,0 +1,128 @@
+"""A running `codex` with the demo model, and a browser without a way out."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Nothing but this machine can be reached: the page must not need it.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+_OURS = ("CODEX_", "OPENAI_")
+
+
+class Workbench:
+    """`codex --demo` in a repository of its own."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.home = scratch / "home"
+        self.work = scratch / "work"
+        self.home.mkdir()
+        self.work.mkdir()
+        subprocess.run(["git", "init", "-q", "-b", "main", str(self.work)], check=True)
+        (self.work / "README.md").write_text("# Kettle\n\nBoils water.\n")
+        (self.work / "kettle.py").write_text("def boil() -> int:\n    return 100\n")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *arguments: str) -> str:
+        """The printed link; ended by `stop`, or a second `codex` while one runs."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith((*_OURS, "XDG_", "DISPLAY"))}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "codex_cli.main", "--demo", "--no-browser", *arguments],
+            cwd=self.work,
+            env={**kept, "CODEX_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        guard = threading.Timer(30, process.kill)
+        guard.start()
+        said = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            said += line
+            if found := re.search(r"http://127\.0\.0\.1:\d+/open#\S+", line):
+                guard.cancel()
+                if "already" in line:
+                    assert process.wait(10) == 0
+                    process.stdout.close()
+                else:
+                    self.process = process
+                return found[0]
+        raise AssertionError(said)
+
+    def stop(self) -> str:
+        """Ctrl-C; what it said then."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=15)
+        assert self.process.returncode == 0, out
+        self.process = None
+        return out
+
+    def end(self) -> None:
+        """End what still runs, the kernels too."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+        for status in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = status.read_bytes()
+            except OSError:
+                continue
+            if b"fork_server" in line and str(self.home).encode() in line:
+                os.kill(int(status.parent.name), signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def workbench(tmp_path: Path) -> Iterator[Workbench]:
+    workbench = Workbench(tmp_path)
+    yield workbench
+    workbench.end()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab that must not complain nor ask anybody else for anything."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith("http://127.0.0.1:") else complaints.append(r.url))
+    yield page
+    page.close()
+    lost = ("WebSocket connection to", "net::ERR_")
+    assert [text for text in complaints if not any(word in text for word in lost)] == []

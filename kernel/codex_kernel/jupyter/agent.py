@@ -64,6 +64,15 @@ class Agent:
         """Call `listener` with every event of this and every later thread; it must not block."""
         self._listeners.append(listener)
 
+    def keeps_inputs(self) -> bool:
+        """Whether what is typed may be written down (`history.persistence`); not, while the settings cannot be read."""
+        if self.config is None:
+            try:
+                self.config = load(self._next, find_home(), self._hidden)
+            except CodexError:
+                return False
+        return self.config.history.persistence != "none"
+
     @property
     def paths(self) -> Paths:
         """The search over the thread's directory."""

@@ -21,8 +21,10 @@ from codex_protocol.events import (
 from codex_protocol.version import VERSION
 from codex_render.amounts import count, duration
 from codex_render.command_words import Described, describe
+from codex_render.diff_files import FileDiff, of_changes, parse_diff
 from codex_render.diff_rows import counts, rows_of_change
 from codex_render.excerpt import excerpt
+from codex_render.html_policy import escape
 from codex_render.safe_text import one_line, output_text, visible
 from codex_render.terminal import Paint, diff_lines, plan_lines
 
@@ -30,6 +32,7 @@ _PLAIN = Paint(on=False)
 _OUTPUT_HEAD, _OUTPUT_TAIL = 12, 20
 _DIFF_LINES = 400
 _LINE_CHARACTERS = 400
+_OUTPUT_CHARACTERS = 20_000
 _IMAGE = re.compile(r"!(?=\[)")
 
 
@@ -45,7 +48,7 @@ def markdown(text: str) -> Bundle:
     return {
         "text/plain": visible(text),
         "text/markdown": _IMAGE.sub(r"\\!", visible(text)),
-        "text/html": to_html(text),
+        "text/html": _html(to_html(text)),
     }
 
 
@@ -69,7 +72,8 @@ def banner(session: SessionConfigured) -> Bundle:
         lines.append(f"  note: {one_line(session.sandbox.notice)}")
     if session.provider == "demo":
         lines.append("  note: this is the demo model: it follows a fixed plan")
-    return {"text/plain": "\n".join(lines)}
+    text = "\n".join(lines)
+    return {"text/plain": text, "text/html": _html(f"<pre>{escape(text)}</pre>", styled=True)}
 
 
 def command_title(began: ExecCommandBegin) -> str:
@@ -95,7 +99,14 @@ def ended_command(began: ExecCommandBegin | None, ended: ExecCommandEnd) -> Bund
     title = command_title(began) if began is not None else "• A command"
     steps = describe(began.command, began.parsed_cmd) if began is not None else (Described("Run", ""),)
     exploring = ended.exit_code == 0 and all(step.exploring for step in steps)
-    return _command(title, [] if exploring else _excerpt(ended.aggregated_output), verdict(ended))
+    bundle = _command(title, [] if exploring else _excerpt(ended.aggregated_output), verdict(ended))
+    if not exploring:
+        from codex_render.ansi_html import to_html
+
+        output = to_html(ended.aggregated_output, max_chars=_OUTPUT_CHARACTERS)
+        parts = (f"<strong>{escape(title)}</strong>", output, escape(verdict(ended).strip()))
+        bundle["text/html"] = _html(f"<pre>{chr(10).join(part for part in parts if part)}</pre>")
+    return bundle
 
 
 def verdict(ended: ExecCommandEnd) -> str:
@@ -120,12 +131,13 @@ def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
         lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
         body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
         fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
-    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced)}
+    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(of_changes(files))}
 
 
 def unified_diff(text: str) -> Bundle:
     """A diff as git writes it."""
-    return {"text/plain": visible(text), "text/markdown": _fence(visible(text), "diff")}
+    html = _diff(parse_diff(text))
+    return {"text/plain": visible(text), "text/markdown": _fence(visible(text), "diff"), "text/html": html}
 
 
 def plan(steps: Iterable[PlanStep], explanation: str | None) -> Bundle:
@@ -152,6 +164,21 @@ def tokens(usage: TokenUsage, context_left: int | None = None) -> str:
 
 
 _SIGNS = {"added": "+", "removed": "-", "context": " ", "gap": "@@ ", "note": "\\ "}
+
+
+def _html(fragment: str, *, styled: bool = False) -> str:
+    """HTML of `codex_render` in the element its style sheet applies to; `styled` brings the sheet along."""
+    if not styled:
+        return f'<div class="codex">{fragment}</div>'
+    from codex_render.styles import css
+
+    return f'<style>{css()}</style><div class="codex">{fragment}</div>'
+
+
+def _diff(files: list[FileDiff]) -> str:
+    from codex_render.diff_html import to_html
+
+    return _html(to_html(files), styled=True)
 
 
 def _command(title: str, output: list[str], last: str) -> Bundle:

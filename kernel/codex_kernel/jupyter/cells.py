@@ -73,6 +73,7 @@ class Cells:
         code = str(content.get("code", ""))
         if content.get("store_history", not silent) and not silent and code.strip():
             self.count += 1
+            kernel.history.keep = kernel.agent.keeps_inputs()
             kernel.history.add(self.count, code)
         kernel.status("busy", message.raw_header)
         if not silent:

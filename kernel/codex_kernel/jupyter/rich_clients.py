@@ -132,6 +132,8 @@ class RichClients:
         self.ever = self.ever or request.can_answer
         if request.can_answer:
             thread.can_ask = True
+        if request.answers_servers:
+            thread.answers_servers()
         self.on_change()
         return msgspec.structs.replace(attached, agent_version=VERSION)
 

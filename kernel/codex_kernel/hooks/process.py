@@ -39,71 +39,68 @@ async def run_hook(command: str, payload: bytes, cwd: Path, env: Mapping[str, st
     shell = env.get("SHELL", "")
     if not (shell.startswith("/") and os.access(shell, os.X_OK)):
         shell = "/bin/sh"
+    loop = asyncio.get_running_loop()
     try:
-        process = await asyncio.create_subprocess_exec(
-            shell,
-            "-c",
-            command,
-            cwd=cwd,
-            env=dict(env),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _Process(loop), shell, "-c", command, cwd=cwd, env=dict(env), start_new_session=True
         )
     except (OSError, ValueError) as error:
         return Finished(failure=f"it could not be started: {getattr(error, 'strerror', None) or error}")
-    out, err = _Output(), _Output()
-    feeding = asyncio.create_task(_feed(process, payload))
-    reading = [asyncio.create_task(out.read(process.stdout)), asyncio.create_task(err.read(process.stderr))]
     try:
+        _feed(transport, payload)
         try:
-            code = await asyncio.wait_for(process.wait(), timeout_s)
+            await asyncio.wait_for(asyncio.shield(protocol.exited), timeout_s)
         except TimeoutError:
             return Finished(failure=f"it took longer than {timeout_s:g} seconds")
-        _, late = await asyncio.wait(reading, timeout=_LATE_OUTPUT_S)
-        if out.too_much or err.too_much:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(protocol.drained), _LATE_OUTPUT_S)
+        if protocol.too_much:
             return Finished(failure=f"it printed more than {MAX_OUTPUT_BYTES} bytes")
-        if late and not out.data and not err.data:
-            return Finished(code=code)
-        return Finished(code=code, stdout=out.text(), stderr=err.text())
+        return Finished(code=transport.get_returncode(), stdout=protocol.text(1), stderr=protocol.text(2))
     finally:
-        if process.returncode is None:
-            kill_tree(process.pid)
-        for task in (feeding, *reading):
-            task.cancel()
-        await asyncio.gather(feeding, *reading, return_exceptions=True)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), 2)
-        _close(process)
+        if transport.get_returncode() is None:
+            kill_tree(transport.get_pid())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(protocol.exited), 2)
+        transport.close()
 
 
-async def _feed(process: asyncio.subprocess.Process, payload: bytes) -> None:
-    if process.stdin is None:
-        return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a hook need not read
-        process.stdin.write(payload)
-        await process.stdin.drain()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.close()
-        await process.stdin.wait_closed()
+def _feed(transport: asyncio.SubprocessTransport, payload: bytes) -> None:
+    """Hand the input over; a hook need not read it."""
+    stdin = transport.get_pipe_transport(0)
+    if isinstance(stdin, asyncio.WriteTransport):
+        stdin.write(payload)
+        stdin.write_eof()
 
 
-class _Output:
-    def __init__(self) -> None:
-        self.data = bytearray()
+class _Process(asyncio.SubprocessProtocol):
+    """Gathers output. Its end is told when the process ends, whoever else holds the pipes: `Process.wait` does not."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.drained: asyncio.Future[None] = loop.create_future()
         self.too_much = False
+        self._data = {1: bytearray(), 2: bytearray()}
+        self._open = {1, 2}
 
-    async def read(self, stream: asyncio.StreamReader | None) -> None:
-        """Read to the end; past the limit it is thrown away, so that the hook does not block."""
-        while stream is not None and (piece := await stream.read(65536)):
-            if len(self.data) + len(piece) > MAX_OUTPUT_BYTES:
-                self.too_much = True
-            else:
-                self.data += piece
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Past the limit it is thrown away, so that the hook does not block."""
+        if len(self._data[fd]) + len(data) > MAX_OUTPUT_BYTES:
+            self.too_much = True
+        else:
+            self._data[fd] += data
 
-    def text(self) -> str:
-        return self.data.decode("utf-8", "replace")
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        self._open.discard(fd)
+        if not self._open and not self.drained.done():
+            self.drained.set_result(None)
+
+    def process_exited(self) -> None:
+        if not self.exited.done():
+            self.exited.set_result(None)
+
+    def text(self, fd: int) -> str:
+        return self._data[fd].decode("utf-8", "replace")
 
 
 def kill_tree(pid: int) -> None:
@@ -137,9 +134,3 @@ def _children(pid: int) -> list[int]:
             text = Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii")
             children += [int(word) for word in text.split()]
     return children
-
-
-def _close(process: asyncio.subprocess.Process) -> None:
-    transport = getattr(process, "_transport", None)  # asyncio's streams offer no other way to give up the pipes
-    if transport is not None:
-        transport.close()

@@ -133,9 +133,9 @@ def test_a_flood_of_context_is_cut_and_the_cut_is_marked() -> None:
 
 
 _KEYS = (
-    "decision reason continue hookSpecificOutput hookEventName behavior updatedInput permissionDecision "
-    "permissionDecisionReason additionalContext systemMessage stopReason x"
-).split()
+    *("decision", "reason", "continue", "hookSpecificOutput", "hookEventName", "behavior", "updatedInput"),
+    *("permissionDecision", "permissionDecisionReason", "additionalContext", "systemMessage", "stopReason", "x"),
+)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4),

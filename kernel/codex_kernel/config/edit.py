@@ -127,8 +127,9 @@ def _nested(path: KeyPath, value: Any) -> Any:
     """A table that holds `value` at `path`; only the innermost gets a header of its own."""
     import tomlkit
 
-    table = tomlkit.table(is_super_table=len(path) > 1 or isinstance(value, dict))
-    table.append(_key(path[0]), value if len(path) == 1 else _nested(path[1:], value))
+    first, rest = path[0], path[1:]
+    table = tomlkit.table(is_super_table=bool(rest) or isinstance(value, dict))
+    table.append(_key(first), _nested(rest, value) if rest else value)
     return table
 
 

@@ -9,14 +9,21 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+import msgspec
+
 from codex_protocol.errors import UsageError
-from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest
+from codex_protocol.events import (
+    ApplyPatchApprovalRequest,
+    ApprovalRequest,
+    ExecApprovalRequest,
+    McpApprovalRequest,
+)
 from codex_protocol.policy import ReviewDecision
 from codex_render.command_words import script_of
 from codex_render.diff_rows import counts
 from codex_render.safe_text import one_line, visible
 
-Question = ExecApprovalRequest | ApplyPatchApprovalRequest
+Question = ApprovalRequest
 Answer = ReviewDecision | bool | str
 Callback = Callable[[Question], Answer | Awaitable[Answer]]
 """True allows once, False denies; else a `ReviewDecision` or its name."""
@@ -24,6 +31,7 @@ Approvals = Literal["auto", "ask", "deny"] | Callback
 """`ask`: `input()`; `deny`: this client answers nothing; `auto`: ask where somebody sits, else deny."""
 
 _MAX_PATHS = 12
+_MAX_ARGUMENT_CHARS = 2_000
 _CHOICES = "[y]es, [a]lways in this thread, [n]o, [s]top the turn: "
 _WORDS = {
     **dict.fromkeys(("y", "yes", "ok", "allow", "approve"), ReviewDecision.APPROVED),
@@ -91,7 +99,13 @@ def ask(question: Question) -> ReviewDecision:
 
 def words_of(question: Question) -> str:
     """What is asked, without the choices."""
-    lines = _command(question) if isinstance(question, ExecApprovalRequest) else _patch(question)
+    match question:
+        case ExecApprovalRequest():
+            lines = _command(question)
+        case ApplyPatchApprovalRequest():
+            lines = _patch(question)
+        case McpApprovalRequest():
+            lines = _mcp_call(question)
     if question.reason:
         lines.append(f"  reason: {one_line(question.reason)}")
     return "\n".join(lines)
@@ -139,6 +153,13 @@ def _patch(question: ApplyPatchApprovalRequest) -> list[str]:
     if question.grant_root:
         lines.append(f"  and let the thread write below {one_line(question.grant_root)} from now on")
     return lines
+
+
+def _mcp_call(question: McpApprovalRequest) -> list[str]:
+    arguments = one_line(msgspec.json.encode(question.arguments).decode("utf-8"))
+    shown = arguments if len(arguments) <= _MAX_ARGUMENT_CHARS else arguments[:_MAX_ARGUMENT_CHARS] + "…"
+    called = f"{one_line(question.server)}/{one_line(question.tool)}"
+    return [f"Allow this call of an MCP server's tool, {called}?", f"  with {shown}"]
 
 
 def _paths(paths: tuple[str, ...]) -> str:

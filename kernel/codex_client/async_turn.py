@@ -22,11 +22,12 @@ from codex_protocol.events import (
     Error,
     EventMsg,
     ExecApprovalRequest,
+    McpApprovalRequest,
     NumberedEvent,
     TaskStarted,
     UserMessage,
 )
-from codex_protocol.ops import ExecApproval, Interrupt, PatchApproval, TextInput, UserInput
+from codex_protocol.ops import ExecApproval, Interrupt, McpApproval, PatchApproval, TextInput, UserInput
 from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 _SILENCE_S = 10.0
 """After so long without an event the client asks whether it missed one."""
 _STOP_S = 5.0
+
+_ANSWERS = {
+    ExecApprovalRequest: ExecApproval,
+    ApplyPatchApprovalRequest: PatchApproval,
+    McpApprovalRequest: McpApproval,
+}
 
 Progress = Callable[["EventMsg", TurnRecord], Any]
 """Told of every event, with the turn as it then stands."""
@@ -148,7 +155,7 @@ class AsyncTurn:
             ThreadError: The input was not taken.
         """
         while (msg := await self._next()) is not None:
-            if isinstance(msg, ExecApprovalRequest | ApplyPatchApprovalRequest):
+            if isinstance(msg, ExecApprovalRequest | ApplyPatchApprovalRequest | McpApprovalRequest):
                 yield msg
                 await self._or_interrupt(self._answer(msg))
             else:
@@ -256,8 +263,9 @@ class AsyncTurn:
         await self._decide(question, decision)
 
     async def _decide(self, question: Question, decision: ReviewDecision) -> None:
-        op = ExecApproval if isinstance(question, ExecApprovalRequest) else PatchApproval
-        await self._thread.connection.submit(op(id=question.approval_id, decision=decision, by=place()))
+        await self._thread.connection.submit(
+            _ANSWERS[type(question)](id=question.approval_id, decision=decision, by=place())
+        )
 
     async def _answered(self, approval_id: str) -> None:
         while approval_id not in self._resolved and not self.ended:

@@ -25,12 +25,14 @@ from codex_protocol.events import (
     AgentMessageDelta,
     AgentReasoning,
     ApplyPatchApprovalRequest,
+    ApprovalRequest,
     ApprovalResolved,
     Error,
     EventMsg,
     ExecApprovalRequest,
     ExecCommandBegin,
     ExecCommandEnd,
+    McpApprovalRequest,
     McpToolCallBegin,
     McpToolCallEnd,
     PatchApplyBegin,
@@ -106,7 +108,7 @@ class TurnRecord:
                 self._add(WebSearch(call_id=call_id, query=""), call_id)
             case WebSearchEnd(call_id=call_id, query=query):
                 self._add(WebSearch(call_id=call_id, query=query), call_id)
-            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | ApprovalResolved():
+            case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest() | ApprovalResolved():
                 self._approval(msg)
             case TurnDiff(unified_diff=diff):
                 self._diff = diff
@@ -202,14 +204,20 @@ class TurnRecord:
             run = msgspec.structs.replace(run, result=msg.result, duration_s=msg.duration.seconds())
         self._add(run, msg.call_id)
 
-    def _approval(self, msg: ExecApprovalRequest | ApplyPatchApprovalRequest | ApprovalResolved) -> None:
+    def _approval(self, msg: ApprovalRequest | ApprovalResolved) -> None:
         if isinstance(msg, ApprovalResolved):
             asked = self._approvals.get(msg.approval_id)
             if asked is not None:
                 answered = msgspec.structs.replace(asked, decision=msg.decision, by=msg.by)
                 self._approvals[msg.approval_id] = answered
             return
-        what = script_of(msg.command) if isinstance(msg, ExecApprovalRequest) else ", ".join(msg.changes)
+        match msg:
+            case ExecApprovalRequest():
+                what = script_of(msg.command)
+            case ApplyPatchApprovalRequest():
+                what = ", ".join(msg.changes)
+            case McpApprovalRequest():
+                what = f"{msg.server}/{msg.tool}"
         self._approvals[msg.approval_id] = Approval(approval_id=msg.approval_id, what=what)
 
 

@@ -71,6 +71,8 @@ class Attach(_Request, tag="attach", frozen=True, kw_only=True):
     since: Position | None = None
     can_answer: bool = True
     """Approvals can be offered to it."""
+    answers_servers: bool = False
+    """It shows what MCP servers ask the user (`elicitation_request`) and answers by op."""
 
 
 class Detach(_Request, tag="detach", frozen=True, kw_only=True):

@@ -76,6 +76,8 @@ class Connection:
         """Use `connect`."""
         self.client = f"{client}-{secrets.token_hex(4)}"
         self.can_answer = can_answer
+        self.answers_servers = False
+        """Whether what MCP servers ask the user is shown here; told with the next `attach`."""
         self.thread_id = ""
         self.agent_version = ""
         self.lost: KernelLost | None = None
@@ -370,7 +372,7 @@ class Connection:
         return reply
 
     def _attachment(self, since: Position | None) -> Attach:
-        return Attach(client=self.client, since=since, can_answer=self.can_answer)
+        return Attach(client=self.client, since=since, can_answer=self.can_answer, answers_servers=self.answers_servers)
 
     async def _watch(self, monitor: Any) -> None:
         from zmq.utils.monitor import recv_monitor_message

@@ -17,6 +17,8 @@ _PLAIN = Paint(on=False)
 _HEAD, _TAIL = 8, 12
 _DIFF_LINES = 200
 _LINE = 300
+_PRE = "max-height:24em;overflow:auto;font-family:monospace;font-size:90%;line-height:1.35;margin:.2em 0"
+_ROW_COLOURS = {"+": "rgba(46,160,67,.18)", "-": "rgba(248,81,73,.18)"}
 
 
 def plain(result: TurnResult) -> str:
@@ -156,8 +158,19 @@ def _diff(changed: dict[str, FileChange], cwd: str) -> str:
     parts: list[str] = []
     for path, change in changed.items():
         lines = diff_lines(list(rows_of_change(change)), _PLAIN, limit=_DIFF_LINES)
-        parts.append(f"<div><code>{escape(_name(path, cwd))}</code></div>{_pre(chr(10).join(lines))}")
+        rows = "".join(_diff_row(line) for line in lines)
+        parts.append(f'<div><code>{escape(_name(path, cwd))}</code></div><pre style="{_PRE}">{rows}</pre>')
     return "".join(parts)
+
+
+def _diff_row(line: str) -> str:
+    """One row of a diff; its sign stands behind the number and also tells where colours do not."""
+    from codex_render.html_policy import escape
+
+    sign = line.lstrip().lstrip("0123456789").lstrip(" ")[:1] if line.strip() else ""
+    colour = _ROW_COLOURS.get(sign, "")
+    style = f' style="background:{colour}"' if colour else ""
+    return f"<div{style}>{escape(line) or ' '}</div>"
 
 
 def _summary(text: str) -> str:
@@ -169,7 +182,7 @@ def _summary(text: str) -> str:
 def _pre(text: str) -> str:
     from codex_render.html_policy import escape
 
-    return f'<pre style="max-height:24em;overflow:auto">{escape(text)}</pre>'
+    return f'<pre style="{_PRE}">{escape(text)}</pre>'
 
 
 def _excerpt(output: str) -> list[str]:

@@ -89,7 +89,7 @@ def _kernelspec(folder: Path, name: str, language: str, module: str) -> None:
 def run(name: str, cwd: Path, kernel: str) -> Any:
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     NotebookClient(notebook, timeout=60, kernel_name=kernel, resources={"metadata": {"path": str(cwd)}}).execute()
-    if folder := os.environ.get("CODEX_KEEP_NOTEBOOKS"):
+    if folder := os.environ.get("KEEP_NOTEBOOKS"):
         nbformat.write(notebook, Path(folder) / name)
     return notebook
 
@@ -138,6 +138,7 @@ def test_threads_are_data(settings: dict[str, Any], tmp_path: Path) -> None:
     assert "give the tax rate a name" in text
     assert "prompt" in text
     assert "cat" in text
+    assert "Warning" not in text
     assert sum("bokeh" in str(output.get("data", {})) for cell in notebook.cells for output in cell.get("outputs", ()))
 
 
@@ -154,6 +155,8 @@ def test_many_directories_take_parameters_by_papermill(settings: dict[str, Any],
         progress_bar=False,
         cwd=tmp_path,
     )
+    if folder := os.environ.get("KEEP_NOTEBOOKS"):
+        (Path(folder) / "04-many-directories.ipynb").write_bytes((tmp_path / "out.ipynb").read_bytes())
     text = shown(nbformat.read(tmp_path / "out.ipynb", as_version=4))
     assert "one done" in text
     assert "two done" in text

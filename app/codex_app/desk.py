@@ -148,6 +148,7 @@ class Desk:
         connection = await Connection.connect(
             Path(running.connection_file), client=CLIENT, can_answer=True, is_alive=is_alive
         )
+        connection.answers_servers = True
         room.listen_to(connection)
         try:
             await connection.attach()
@@ -160,6 +161,7 @@ class Desk:
 async def _attach(kernel: OwnKernel, room: Room) -> Connection:
     """Attached to a kernel that is starting, with nothing missed."""
     connection = await kernel.connect(client=CLIENT, can_answer=True)
+    connection.answers_servers = True
     room.listen_to(connection)
     await connection.attach()  # once more, with the listener: the answer is a snapshot
     return connection

@@ -13,6 +13,7 @@ from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot, read_event
 from codex_protocol.events import ApprovalRequest, ElicitationRequest
 from codex_render.amounts import count, duration
+from codex_render.excerpt import shorten
 from codex_render.file_links import OpenFile
 from codex_render.safe_text import one_line, visible
 
@@ -205,7 +206,7 @@ class Drawing:
         words = {"approved": "Allowed", "approved_for_session": "Allowed for this thread", "denied": "Not allowed"}
         said = words.get(msg.decision.value, "Stopped")
         by = f" by {one_line(msg.by)}" if msg.by else ""
-        what = f": {one_line(asked['exact'])[:200]}" if asked and asked.get("exact") else ""
+        what = f": {shorten(one_line(asked['exact']), 80)}" if asked and asked.get("exact") else ""
         self.add(Entry("note", text=f"{said}{by}{what}"))
 
     # Turns and settings

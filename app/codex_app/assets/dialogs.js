@@ -45,7 +45,7 @@ export class Questions {
     }, text, key ? make('kbd', {text: key}) : null))
     this.dialog.replaceChildren(
       make('h2', {id: 'question-title', text: ask.question}),
-      ask.exact != null ? make('pre', {cls: 'exact', tabindex: '0', 'aria-label': 'Exactly this', text: ask.exact}) : null ?? '',
+      ask.exact != null ? make('pre', {cls: 'exact', tabindex: '0', 'aria-label': 'Exactly this', text: ask.exact}) : '',
       ask.html ? setHtml(make('div', {cls: 'wide'}), ask.html) : '',
       make('dl', {}, ...ask.facts.flatMap(([name, value]) => [make('dt', {text: name}), make('dd', {text: value})])),
       ask.form ? make('p', {cls: 'small', text: 'The form can be filled in from a notebook; here it can be declined.'}) : '',
@@ -59,7 +59,8 @@ export class Questions {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
-    if (event.key === 'Enter' && event.target.classList.contains('allow') && event.repeat) event.preventDefault()
+    // Enter never allows, wherever the focus is: it is the key that sends messages. Space and the letters do.
+    if (event.key === 'Enter' && event.target.classList.contains('allow')) event.preventDefault()
     const button = [...this.dialog.querySelectorAll('.answers button')].find(b => b.getAttribute('aria-keyshortcuts') === event.key.toLowerCase())
     if (button) { event.preventDefault(); if (!event.repeat) this.give(button.dataset.decision) }
   }

@@ -36,7 +36,19 @@ def marks(old: str, new: str) -> tuple[Spans, Spans]:
     longer = max(_ink(a), _ink(b))
     if common < _ALIKE * longer:
         return (), ()
-    return _spans(a, a_kept), _spans(b, b_kept)
+    return _trimmed(old, _spans(a, a_kept)), _trimmed(new, _spans(b, b_kept))
+
+
+def _trimmed(line: str, spans: Spans) -> Spans:
+    """The ranges without blanks at their ends, but for those that are nothing else."""
+    trimmed: list[tuple[int, int]] = []
+    for start, end in spans:
+        marked = line[start:end]
+        if inner := marked.strip(" "):
+            start += len(marked) - len(marked.lstrip(" "))
+            end = start + len(inner)
+        trimmed.append((start, end))
+    return tuple(trimmed)
 
 
 def pair(removed: Sequence[str], added: Sequence[str]) -> list[tuple[int, int]]:

@@ -56,6 +56,8 @@ class Flooding(kernel.Kernel):
             return await super()._answer(channel, message)
         for n in range(message.content["n"]):
             self.channels.publish("stream", {"name": "stdout", "text": "x" * 200}, message.raw_header)
+            if n % 200 == 0:
+                await asyncio.sleep(0.005)  # what is not read within 20,000 messages would be lost
         self._reply(channel, message, {"status": "ok"})
 
 kernel.Kernel = Flooding

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from codex_cli.commands import ROOT as COMMANDS
 from codex_cli.parser import parse
+from tests.support.codex_clients import end_servers
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,8 +49,19 @@ def test_a_command_of_the_readme_is_one_the_command_line_knows(command: str) -> 
     assert parse(COMMANDS, shlex.split(command)[1:]).path[0] == "exec"
 
 
-def test_the_program_of_the_kernels_readme_runs_a_turn_from_outside_the_tree(tmp_path: Path) -> None:
-    (program,) = blocks((ROOT / "kernel/README.md").read_text("utf-8"), "python")
+def programs() -> list[str]:
+    return blocks((ROOT / "kernel/README.md").read_text("utf-8"), "python")
+
+
+def test_the_kernels_readme_shows_the_agent_as_a_library_and_from_outside() -> None:
+    assert ["codex_client" in program for program in programs()] == [False, True]
+
+
+@pytest.mark.parametrize("program", programs(), ids=["library", "client"])
+def test_a_program_of_the_kernels_readme_runs_a_turn_from_outside_the_tree(
+    tmp_path: Path, program: str, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: end_servers(os.environ["CODEX_HOME"]))
     work, script = tmp_path / "work", tmp_path / "program.py"
     work.mkdir()
     for name in ("one.txt", "two.txt", "three.txt"):

@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UsageError: A setting is none.
         """
-        cwd = os.path.realpath(self.cwd or os.getcwd())
+        cwd = os.path.realpath(os.path.expanduser(self.cwd or os.getcwd()))
         if not os.path.isdir(cwd):
             raise UsageError(f"the directory {cwd} does not exist")
         flags = set_flags(

@@ -5,6 +5,8 @@ All that others wrote goes through `codex_render`.
 
 from __future__ import annotations
 
+import re
+
 from codex_client.results import AgentText, CommandRun, Item, PatchRun, Thought, ToolRun, TurnResult, WebSearch
 from codex_protocol.events import FileChange
 from codex_render.amounts import count, duration
@@ -18,6 +20,7 @@ _HEAD, _TAIL = 8, 12
 _DIFF_LINES = 200
 _LINE = 300
 _PRE = "max-height:24em;overflow:auto;font-family:monospace;font-size:90%;line-height:1.35;margin:.2em 0"
+_SIGNED = re.compile(r"\s*\d+ ([+-])")
 _ROW_COLOURS = {"+": "rgba(46,160,67,.18)", "-": "rgba(248,81,73,.18)"}
 
 
@@ -167,8 +170,8 @@ def _diff_row(line: str) -> str:
     """One row of a diff; its sign stands behind the number and also tells where colours do not."""
     from codex_render.html_policy import escape
 
-    sign = line.lstrip().lstrip("0123456789").lstrip(" ")[:1] if line.strip() else ""
-    colour = _ROW_COLOURS.get(sign, "")
+    signed = _SIGNED.match(line)
+    colour = _ROW_COLOURS[signed[1]] if signed is not None else ""
     style = f' style="background:{colour}"' if colour else ""
     return f"<div{style}>{escape(line) or ' '}</div>"
 

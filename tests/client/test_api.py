@@ -17,7 +17,7 @@ from codex_client import Codex, InvalidAnswer, KernelLost, TurnFailed
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import AgentMessage, ExecApprovalRequest, TaskComplete, TaskStarted
 from codex_protocol.policy import ReviewDecision
-from tests.support.codex_clients import make_home
+from tests.support.codex_clients import end_servers, make_home
 from tests.support.model_server import ModelServer
 from tests.support.replies import Reply, calls, fails, patches, says
 
@@ -274,6 +274,25 @@ def test_a_killed_agent_is_resumed_by_the_next_turn(server: ModelServer, setting
         texts = str(server.requests[-1].input)
         assert "first" in texts
         assert "second" in texts
+
+
+def test_a_forked_agent_works_and_its_end_is_noticed(
+    server: ModelServer, settings: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: end_servers(settings["env"]["CODEX_HOME"]))
+    script(server, says("one"), calls("exec_command", {"cmd": "sleep 60"}), says("three"))
+    full = {"sandbox": "danger-full-access", "approval_policy": "never", "approvals": "deny"}
+    with Codex(**{**settings, "fork": True, **full}) as codex:
+        thread = codex.thread_start()
+        kernel = thread._thread.kernel
+        assert kernel is not None
+        assert thread.run("first").final_response == "one"
+        turn = thread.turn("second")
+        assert any(type(event).__name__ == "ExecCommandBegin" for event in turn.stream())
+        os.kill(kernel.pid, signal.SIGKILL)
+        with pytest.raises(KernelLost):
+            turn.result()
+        assert thread.run("third").final_response == "three"
 
 
 def test_settings_of_one_turn_leave_the_thread_as_it_was(server: ModelServer, settings: dict[str, Any]) -> None:

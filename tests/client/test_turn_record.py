@@ -34,6 +34,7 @@ from codex_protocol.events import (
     TokenCount,
     TurnAborted,
     TurnDiff,
+    UpdatedFile,
     Warning,
     WebSearchBegin,
     WebSearchEnd,
@@ -162,6 +163,15 @@ def test_nothing_others_wrote_is_obeyed_by_a_page_or_a_terminal() -> None:
         for hidden in ("\x1b", "\u202e"):
             assert hidden not in page
             assert hidden not in text
+
+
+def test_rows_of_a_diff_are_coloured_by_their_sign_alone() -> None:
+    diff = "@@ -1,3 +1,3 @@\n +kept\n-old\n+new\n"
+    begin = PatchApplyBegin(
+        call_id="p", auto_approved=True, changes={"/w/a": FileChange(update=UpdatedFile(unified_diff=diff))}
+    )
+    page = html(folded(begin, PatchApplyEnd(call_id="p", stdout="", stderr="", success=True)))
+    assert page.count("background:") == 2
 
 
 def test_the_footer_says_how_it_went() -> None:

@@ -93,13 +93,16 @@ class Approvals:
 
     def answer(self, approval_id: str, decision: ReviewDecision, by: str | None) -> bool:
         """Take an answer; False when there is no such open question (any more)."""
-        entry = self._open.pop(approval_id, None)
+        entry = self._open.get(approval_id)
         if entry is None:
             return False
         request, answer, emit = entry
+        resolved = _resolved(request, decision, by or "unnamed client")
+        self._recorder.event(resolved)  # where that fails the question stays open
+        del self._open[approval_id]
         if decision is ReviewDecision.APPROVED_FOR_SESSION:
             self.approved_digests.add(request.digest)
-        self._settle(request, decision, by or "unnamed client", emit)
+        emit(resolved)
         if not answer.done():
             answer.set_result(decision)
         return True
@@ -107,7 +110,7 @@ class Approvals:
     def _settle(
         self, request: ApprovalRequest, decision: ReviewDecision, by: str | None, emit: Callable[[EventMsg], None]
     ) -> None:
-        resolved = ApprovalResolved(approval_id=request.approval_id, call_id=request.call_id, decision=decision, by=by)
+        resolved = _resolved(request, decision, by)
         self._recorder.event(resolved)
         emit(resolved)
 
@@ -189,6 +192,10 @@ class TurnApprover:
         if decision is ReviewDecision.ABORT:
             self._abort()
         return decision
+
+
+def _resolved(request: ApprovalRequest, decision: ReviewDecision, by: str | None) -> ApprovalResolved:
+    return ApprovalResolved(approval_id=request.approval_id, call_id=request.call_id, decision=decision, by=by)
 
 
 def _new_id() -> str:

@@ -62,6 +62,7 @@ async def compact(
     if _size(replacement) >= _size(history.items):
         emit(Warning(message="The history was not compacted: its summary would have been no shorter."))
         return False
+    replacement += state.take_steered()  # on disk before this, where resuming does not look any more
     state.recorder.compacted(summary, replacement)
     history.replace(replacement)
     state.meter.reset()

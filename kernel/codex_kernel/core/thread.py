@@ -82,6 +82,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class _InputNotTaken(Exception):
+    """Input could not be written down; its turn has ended and said why."""
+
+
 class Thread:
     """The agent on one conversation. Made by `start`; ended by the op `shutdown` or by `aclose`."""
 
@@ -94,6 +98,8 @@ class Thread:
         self._next_id = 0
         self._turn: asyncio.Task[str | None] | None = None
         self._turn_hooks: TurnHooks | None = None
+        self._unanswered: list[str] | None = None
+        """What was typed during a compaction or review, which answers nobody; None while another turn runs."""
         self._turn_told = asyncio.Event()
         """Set when the end of the last turn has been told."""
         self._later: list[Submission] = []
@@ -302,6 +308,8 @@ class Thread:
                     return
                 try:
                     await self._handle(submission)
+                except _InputNotTaken:
+                    pass  # told of with the end of its turn
                 except CodexError as error:
                     self._emit(submission.id, Error(message=str(error)))
                 except Exception as error:  # one bad op must not end the thread
@@ -364,12 +372,19 @@ class Thread:
     # Input and turns
 
     async def _take_input(self, id: str, op: UserInput | UserTurn) -> None:
+        if op.client_id is None:
+            await self._take_new_input(id, op)
+        elif op.client_id not in self._seen_inputs:
+            self._seen_inputs.add(op.client_id)
+            try:
+                await self._take_new_input(id, op)
+            except BaseException:  # it was not taken: who sends it again must be heard
+                self._seen_inputs.discard(op.client_id)
+                raise
+
+    async def _take_new_input(self, id: str, op: UserInput | UserTurn) -> None:
         from codex_kernel.core.user_input import images_of, message_of, text_of
 
-        if op.client_id is not None:
-            if op.client_id in self._seen_inputs:
-                return
-            self._seen_inputs.add(op.client_id)
         settings = self._state.settings
         if isinstance(op, UserTurn):
             settings = settings.for_turn(op)
@@ -398,6 +413,8 @@ class Thread:
         for message in messages:
             self._state.history.write(message)
         self._state.steered += messages
+        if self._unanswered is not None:
+            self._unanswered.append(told.message)
         self._emit(id, msgspec.structs.replace(told, steered=True))
 
     async def _steer_checked(
@@ -405,7 +422,15 @@ class Thread:
     ) -> None:
         from codex_kernel.core.turn_hooks import developer_message
 
-        contexts = await hooks.check_prompt(told.message)
+        try:
+            contexts = await hooks.check_prompt(told.message)
+        except asyncio.CancelledError:
+            if op.client_id is not None:
+                self._seen_inputs.discard(op.client_id)
+            self._emit(
+                id, Warning(message="The turn was interrupted before hooks had checked this prompt; send again.")
+            )
+            raise
         if contexts is None:
             return
         if self._turn is None or self._turn.done():  # it ended meanwhile: this begins the next one
@@ -416,6 +441,14 @@ class Thread:
         self._steer(id, [*messages, *map(developer_message, contexts)], told)
 
     def _start_turn(self, id: str, settings: TurnSettings, messages: list[Message], told: UserMessage) -> None:
+        def take() -> None:
+            self._state.history.record(*messages)
+            self._emit(id, told)
+
+        self._begin_turn(id, settings, take, [told.message])
+
+    def _begin_turn(self, id: str, settings: TurnSettings, take: Callable[[], None] | None, prompts: list[str]) -> None:
+        """Start a turn that answers `prompts`; `take` puts them into the history, None where they are in it already."""
         from codex_kernel.core.context import missing_context
         from codex_kernel.core.turn import Turn
 
@@ -426,22 +459,22 @@ class Thread:
         state.recorder.event(started)
         self._emit(id, started)
 
-        def take() -> None:
-            state.history.record(*messages)
-            self._emit(id, told)
-
         hooks = self._hooks_for(id, settings)
-        if hooks is None:
-            take()
+        if hooks is None and take is not None:
+            try:
+                take()
+            except CodexError as error:  # somebody waits for the end of what has been told to begin
+                self._emit(id, self._failed(id, str(error)))
+                raise _InputNotTaken from error
         turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt, hooks=hooks)
 
         async def work() -> str | None:
-            if hooks is not None and not await hooks.admit(told.message, take, state):
+            if hooks is not None and take is not None and not await hooks.admit("\n\n".join(prompts), take, state):
                 return None
             await turn.run()
             return turn.last_message
 
-        self._run_as_turn(id, work(), settings, [told.message])
+        self._run_as_turn(id, work(), settings, prompts)
 
     def _hooks_for(self, id: str, settings: TurnSettings) -> TurnHooks | None:
         hooks = self._state.hooks
@@ -480,6 +513,7 @@ class Thread:
         self, id: str, work: Coroutine[Any, Any, str | None], settings: TurnSettings, input_messages: list[str]
     ) -> None:
         self._turn_told.clear()
+        self._unanswered = None if input_messages else []
         self._turn = asyncio.create_task(work, name=f"turn {id}")
         self._start(self._tell_end(id, self._turn, settings, input_messages), self._side_tasks)
 
@@ -505,8 +539,14 @@ class Thread:
             self._emit(id, Warning(message=str(error)))
         hooks, self._turn_hooks = self._turn_hooks, None
         self._turn = None
+        unanswered, self._unanswered = self._unanswered, None
         self._emit(id, end)
         self._turn_told.set()
+        if unanswered and not isinstance(end, TurnAborted):
+            try:
+                self._begin_turn(id, self._state.settings, None, unanswered)
+            except CodexError as error:
+                self._emit(id, Error(message=str(error)))
         if isinstance(end, TaskComplete) and end.error is None and input_messages:
             from codex_kernel.core.notify import notify_turn_complete
 
@@ -605,8 +645,8 @@ class Thread:
             self._state.history.record(item)
 
     async def _shut_down(self, id: str) -> None:
-        self._interrupt()
         while waiting := self._commands | self._side_tasks:
+            self._interrupt()
             await asyncio.wait(waiting)
         state = self._state
         if state.hooks is not None:

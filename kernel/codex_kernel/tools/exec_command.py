@@ -139,7 +139,9 @@ class ExecCommand:
         output = await _first_answer(launched, yield_s, max_tokens, context)
         denied = launched.command.exit.denied if launched.command.exit else None
         if denied and launched.escalate_on_denial:
+            context.interrupted = output  # it has run: an interrupt of the question must not hide that
             again = await relaunch_unconfined(request, context, denied)
+            context.interrupted = None
             if isinstance(again, Launched):
                 for event in output.after:
                     context.emit(event)

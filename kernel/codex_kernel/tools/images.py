@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import stat
 from pathlib import Path
 
 from codex_protocol.items import InputImage
@@ -30,9 +32,13 @@ def load_image(path: Path) -> InputImage:
         UnreadableImage: Missing, unreadable, larger than 20 MiB, or not a PNG, JPEG, GIF, BMP or WebP.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        # Asked of what was opened: a pipe would hold us up for ever, and a device has no end.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableImage(f"{path} is not a regular file")
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise UnreadableImage(f"{path} is larger than 20 MiB")
-        data = path.read_bytes()
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror or error}") from error
     mime = _mime_of(data)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from codex_kernel.tools.running import RunningCommand
 
 DEFAULT_TIMEOUT_MS = 10_000
+LONGEST_TIMEOUT_MS = 7 * 24 * 3600 * 1000
 TIMED_OUT_EXIT = 124
 """As `timeout(1)` exits."""
 
@@ -97,7 +98,7 @@ class Shell:
             patch = patch_in_script(argv)
             if patch is not None:
                 return await run_patch(patch.text, cwd / patch.directory if patch.directory else cwd, context)
-        timeout_ms = arguments.timeout_ms or arguments.timeout or DEFAULT_TIMEOUT_MS
+        timeout_ms = min(arguments.timeout_ms or arguments.timeout or DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS)
         request = Request(
             argv=argv,
             cwd=cwd,
@@ -125,11 +126,14 @@ class Shell:
             )
         denied = command.exit.denied if command.exit else None
         if denied and launched.escalate_on_denial:
+            first = context.interrupted = _output_of(command)  # an interrupt of the question must not hide that it ran
             again = await relaunch_unconfined(request, context, denied)
-            if isinstance(again, Launched):
-                for event in _output_of(command).after:
-                    context.emit(event)
-                return await self._finish(request, again, timeout_s, context)
+            context.interrupted = None
+            if not isinstance(again, Launched):
+                return first
+            for event in first.after:
+                context.emit(event)
+            return await self._finish(request, again, timeout_s, context)
         return _output_of(command)
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from codex_kernel.model.scripted import calls, custom, says
+from codex_protocol.errors import RolloutError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalResolved,
+    Error,
     ExecApprovalRequest,
     ExecCommandBegin,
+    ExecCommandEnd,
     TaskComplete,
     TurnAborted,
     Warning,
 )
-from codex_protocol.ops import ExecApproval, PatchApproval, TextInput, UserInput
+from codex_protocol.ops import ExecApproval, Interrupt, PatchApproval, TextInput, UserInput
 from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision, WorkspaceWrite
 from codex_store.rollout_reader import read_rollout
 from tests.support.plain_sandbox import PlainSandbox
@@ -170,3 +175,43 @@ async def test_a_machine_that_cannot_confine_asks_before_every_command(tmp_path:
         assert not log_of(tmp_path)
         assert "cannot be confined" in watched.sent()[-1].text()
         assert "cannot be confined" in watched.sent()[0].text()
+
+
+@pytest.mark.parametrize("tool", ["exec_command", "shell"])
+async def test_an_interrupt_of_the_question_to_run_again_does_not_hide_the_first_run(tmp_path: Path, tool: str):
+    settings = {"approval_policy": ApprovalPolicy.ON_FAILURE, "sandbox_policy": ReadOnly()}
+    sandbox = PlainSandbox(denied="writing log was denied")
+    line = "echo it ran; exit 3"
+    command = {"cmd": line} if tool == "exec_command" else {"command": ["bash", "-c", line]}
+    async with running(
+        tmp_path, calls(tool, command), says("done"), can_ask=True, sandbox=sandbox, **settings
+    ) as watched:
+        watched.thread.submit(UserInput(items=(TextInput("go"),)))
+        await watched.until(ExecApprovalRequest)
+        watched.thread.submit(Interrupt())
+        await watched.until(TurnAborted)
+        assert len(watched.all(ExecCommandEnd)) == 1
+        assert any("it ran" in item.text() for item in watched.thread.items if hasattr(item, "output"))
+
+
+async def test_an_answer_that_cannot_be_written_down_leaves_the_question_open(tmp_path: Path, monkeypatch):
+    settings = {"approval_policy": ApprovalPolicy.UNTRUSTED, "sandbox_policy": ReadOnly()}
+    command = {"cmd": "echo ran >> log"}
+    async with running(tmp_path, calls("exec_command", command), says("done"), can_ask=True, **settings) as watched:
+        watched.thread.submit(UserInput(items=(TextInput("go"),)))
+        request = await watched.until(ExecApprovalRequest)
+        recorder = watched.thread._state.recorder
+        write = recorder.event
+
+        def full(msg):
+            raise RolloutError("No space left on device.")
+
+        monkeypatch.setattr(recorder, "event", full)
+        answer = ExecApproval(id=request.approval_id, decision=ReviewDecision.APPROVED)
+        watched.thread.submit(answer)
+        await watched.until(Error)
+        assert not log_of(tmp_path)
+        monkeypatch.setattr(recorder, "event", write)
+        watched.thread.submit(answer)
+        await watched.until(TaskComplete)
+        assert log_of(tmp_path)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from codex_kernel.model.scripted import calls, fails, says, uses
+from codex_kernel.model.scripted import calls, fails, says, uses, waits
 from codex_protocol.errors import ContextWindowExceeded, ModelError
-from codex_protocol.events import ContextCompacted, Error, TaskComplete, Warning
-from codex_protocol.ops import Compact
+from codex_protocol.events import ContextCompacted, Error, TaskComplete, TaskStarted, UserMessage, Warning
+from codex_protocol.ops import Compact, TextInput, UserInput
 from tests.support.threads import running
 
 LONG = "word " * 2000
@@ -105,3 +106,23 @@ async def test_futile_compaction_is_not_tried_again_in_the_same_turn(tmp_path: P
         end = await watched.turn("one")
         assert end.last_agent_message == "done"
         assert len(watched.all(Warning)) == 1
+
+
+async def test_what_is_typed_during_a_compaction_is_answered_and_survives_a_resume(tmp_path: Path):
+    summarised = asyncio.Event()
+    script = [says(LONG), [waits(summarised), says("the summary")], says("the answer")]
+    async with running(tmp_path, *script) as watched:
+        await watched.turn("one")
+        watched.thread.submit(Compact())
+        await watched.until(TaskStarted, 2)
+        watched.thread.submit(UserInput(items=(TextInput("typed meanwhile"),)))
+        assert (await watched.until(UserMessage, 2)).steered
+        summarised.set()
+        end = await watched.until(TaskComplete, 3)
+        assert end.last_agent_message == "the answer"
+        assert texts(watched).count("typed meanwhile") == 1
+        assert len(watched.all(UserMessage)) == 2
+        path = watched.thread.rollout_path
+    async with running(tmp_path, says("resumed"), resume=path) as watched:
+        await watched.turn("third")
+        assert texts(watched).count("typed meanwhile") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 from codex_kernel.model.scripted import ScriptedModel, calls, custom, fails, reasons, says, uses, waits
@@ -15,6 +16,7 @@ from codex_protocol.events import (
     Error,
     ExecCommandBegin,
     ExecCommandEnd,
+    ExecCommandOutputDelta,
     PatchApplyEnd,
     PlanUpdate,
     SessionConfigured,
@@ -27,7 +29,7 @@ from codex_protocol.events import (
     UserMessage,
 )
 from codex_protocol.items import FunctionCallOutput, InputImage, Message
-from codex_protocol.ops import Interrupt, LocalImageInput, TextInput, UserInput
+from codex_protocol.ops import Interrupt, LocalImageInput, RunUserShellCommand, TextInput, UserInput
 from tests.support.threads import running
 
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest of an image"
@@ -349,3 +351,42 @@ async def test_a_full_disk_fails_the_turn_and_leaves_a_valid_history(tmp_path: P
         assert (await watched.turn("b")).last_agent_message == "fine"
         kinds = [type(item).__name__ for item in watched.sent() if hasattr(item, "call_id")]
         assert kinds == ["FunctionCall", "FunctionCall", "FunctionCallOutput", "FunctionCallOutput"]
+
+
+async def test_input_that_cannot_be_written_down_ends_its_turn_and_may_be_sent_again(tmp_path: Path, monkeypatch):
+    async with running(tmp_path, says("fine")) as watched:
+        state = watched.thread._state
+        write = state.recorder.items
+
+        def full(*items):
+            if any("precious" in str(item) for item in items):
+                raise RolloutError("No space left on device.")
+            write(*items)
+
+        monkeypatch.setattr(state.recorder, "items", full)
+        end = await watched.turn("precious", client_id="mine")
+        assert end.error == "No space left on device."
+        assert len(watched.all(Error)) == 1
+        assert not watched.thread.busy
+        monkeypatch.setattr(state.recorder, "items", write)
+        assert (await watched.turn("precious", client_id="mine")).last_agent_message == "fine"
+
+
+async def test_an_interrupted_command_of_the_user_is_told_to_have_ended(tmp_path: Path):
+    async with running(tmp_path) as watched:
+        watched.thread.submit(RunUserShellCommand(command="echo begun; sleep 100"))
+        await watched.until(ExecCommandOutputDelta)
+        watched.thread.submit(Interrupt())
+        end = await watched.until(ExecCommandEnd)
+        assert end.aggregated_output == "begun\n"
+
+
+async def test_a_named_pipe_is_no_image_and_holds_nothing_up(tmp_path: Path):
+    (tmp_path / "work").mkdir()
+    os.mkfifo(tmp_path / "work" / "pipe.png")
+    async with running(tmp_path, calls("view_image", {"path": "pipe.png"}), says("done")) as watched:
+        end = await watched.turn()
+        assert end.last_agent_message == "done"
+        assert "not a regular file" in outputs(watched)[0]
+        watched.thread.submit(UserInput(items=(LocalImageInput("/dev/zero"),)))
+        await watched.until(TaskStarted, 2)

@@ -8,7 +8,7 @@ import random
 from codex_kernel.tools.running import RunningCommand
 
 MAX_SESSIONS = 64
-"""Past it the session that has been silent longest is ended to make room."""
+"""Past it the oldest session makes room: one that has ended already, else one that is ended for it."""
 
 
 class CommandSessions:
@@ -22,7 +22,8 @@ class CommandSessions:
     def keep(self, command: RunningCommand) -> int:
         """Give a running command an id: five digits, unused in this thread."""
         if len(self._commands) >= MAX_SESSIONS:
-            oldest = next((key for key in self._commands if key not in self._busy), None)
+            free = [key for key in self._commands if key not in self._busy]
+            oldest = next((key for key in free if not self._commands[key].running), free[0] if free else None)
             if oldest is not None:
                 self._commands.pop(oldest).process.kill()
         while (session_id := self._random.randint(10_000, 99_999)) in self._commands:

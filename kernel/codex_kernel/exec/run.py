@@ -128,7 +128,7 @@ class _Run:
             code = code or 1
         if outcome.ended == "complete" and not self._write_last_message(outcome.answer or ""):
             code = 1
-        if outcome.ended == "failed" and self._request.json:
+        if outcome.ended == "failed" and (self._request.json or not outcome.shown):
             say(f"Error: {outcome.error}")
         if code >= 128:
             say("interrupted" if code == 130 else "terminated")

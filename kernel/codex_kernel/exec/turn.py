@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -21,6 +22,8 @@ from codex_protocol.events import (
     UserMessage,
 )
 from codex_protocol.ops import Interrupt, Op, TextInput, UserInput
+
+log = logging.getLogger(__name__)
 
 _LATE_ID = "stdin"
 _MARKS = frozenset({TaskStarted, Error, ShutdownComplete, UserMessage, TaskComplete, TurnAborted})
@@ -44,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ended: Literal["complete", "failed", "interrupted"]
     answer: str | None = None
     error: str | None = None
+    shown: bool = True
+    """Whether the view was told of the error."""
 
 
 class Turn:
@@ -88,7 +93,13 @@ class Turn:
 
     def _on_event(self, numbered: NumberedEvent) -> None:
         msg = numbered.event.msg
-        self._view.show(msg)
+        try:
+            self._view.show(msg)
+        except Exception as error:  # whoever raises here is told no more, and the run would never end
+            log.debug("the view failed", exc_info=True)
+            why = f"the run could not be shown ({type(error).__name__}: {error})"
+            self._settle(Outcome(ended="failed", error=why, shown=False))
+            return
         if type(msg) not in _MARKS:
             return  # thousands of deltas pass here
         match msg:

@@ -133,3 +133,15 @@ async def _readable_callbacks_ran() -> None:
     """The loop has looked at its descriptors at least twice."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def test_a_view_that_fails_ends_the_run_instead_of_waiting_for_ever():
+    class Broken(Seen):
+        def show(self, event: ev.EventMsg) -> None:
+            raise ValueError("cannot draw")
+
+    thread = FakeThread(lambda thread, id, op: thread.tell(id, ev.TaskComplete()))
+    outcome = await asyncio.wait_for(Turn(thread, Broken()).run(ASK), 10)
+    assert outcome.ended == "failed"
+    assert "cannot draw" in str(outcome.error)
+    assert not outcome.shown

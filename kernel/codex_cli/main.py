@@ -172,8 +172,10 @@ def _print(text: str) -> int:
 
 
 def _say(text: str) -> None:
+    from codex_render.safe_text import visible
+
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(visible(text) + "\n")  # it may name a folder or quote a file that means no good
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return  # nobody can be told

@@ -326,3 +326,11 @@ def test_log_lines_stand_on_lines_of_their_own(codex: OurCommand, server: ModelS
     logged = [line for line in shown.splitlines() if " DEBUG " in line]
     assert logged
     assert not any("Ctrl-C stops\x1b[0m" in line.rpartition("\x1b[K")[2] for line in logged)
+
+
+def test_a_folder_whose_name_is_a_terminal_command_is_named_but_not_obeyed(codex: OurCommand):
+    folder = codex.home.parent / "evil\x1b]0;owned\x07"
+    folder.mkdir()
+    done = codex.exec("hi", cwd=folder, code=1)
+    assert "evil" in done.stderr
+    assert "\x1b" not in done.stderr

@@ -199,9 +199,10 @@ def test_only_what_was_made_and_is_empty_is_removed(site: Site) -> None:
 async def test_an_idle_helper_ends_and_the_next_command_starts_another(site, monkeypatch) -> None:
     monkeypatch.setattr("codex_kernel.sandbox.slot.IDLE_S", 0.05)
     sandbox = site.sandbox()
+    of_others = descendants(os.getpid())
     await shell(sandbox, site, "true", policy=WRITE)
-    async with asyncio.timeout(5):
-        while descendants(os.getpid()) or os.listdir(site.workspace):  # noqa: ASYNC110 - the system tells nobody
+    async with asyncio.timeout(20):
+        while descendants(os.getpid()) - of_others or os.listdir(site.workspace):  # noqa: ASYNC110 - the system tells nobody
             await asyncio.sleep(0.02)
     assert (await shell(sandbox, site, "echo on")).stdout == "on\n"
     await sandbox.aclose()

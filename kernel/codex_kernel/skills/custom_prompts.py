@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from codex_kernel.skills.prompt_arguments import described
+
 
 class CustomPrompt(msgspec.Struct, frozen=True):
     """One prompt."""
@@ -17,6 +19,9 @@ class CustomPrompt(msgspec.Struct, frozen=True):
     """The file's name without `.md`."""
     path: str
     content: str
+    """The whole file; `prompt_arguments.expand` makes of it what is sent."""
+    description: str | None = None
+    argument_hint: str | None = None
 
 
 def custom_prompts(folder: Path) -> list[CustomPrompt]:
@@ -33,5 +38,6 @@ def custom_prompts(folder: Path) -> list[CustomPrompt]:
             content = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        found.append(CustomPrompt(path.stem, str(path), content))
+        description, hint, _ = described(content)
+        found.append(CustomPrompt(path.stem, str(path), content, description, hint))
     return sorted(found, key=lambda prompt: prompt.name)

@@ -192,10 +192,12 @@ class Connection:
         Raises:
             KernelLost: Nobody answers.
         """
+        if self._catching_up is not None:  # what that one is told may be older than this question
+            await asyncio.wait({self._catching_up})
         self._order.ask_again()
         self._look_for_gap()
         if self._catching_up is not None:
-            await asyncio.shield(self._catching_up)
+            await asyncio.wait({self._catching_up})
         if self.lost is not None:
             raise self.lost
 

@@ -72,6 +72,8 @@ def settings(tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     _kernelspec(tmp_path / "jupyter" / "kernels" / "codex", "Codex", "codex", "codex_kernel.jupyter")
     _kernelspec(tmp_path / "jupyter" / "kernels" / "python3", "Python 3", "python", "ipykernel_launcher")

@@ -1,5 +1,6 @@
 """A client that does not read, does not answer, or goes away: the server works on, and loses nothing."""
 
+import statistics
 import threading
 import time
 from pathlib import Path
@@ -41,9 +42,12 @@ def test_a_ping_is_answered_while_100_elicitations_are_open(tmp_path: Path):
             tool(client, {"prompt": "go", "approval-policy": "untrusted"}, id=f"call {number}")
         asked = [client.until(lambda m: m.get("method") == "elicitation/create", 60) for _ in range(100)]
         assert [one["id"] for one in asked] == list(range(100))
-        before = time.monotonic()
-        assert client.ask("ping")["result"] == {}
-        assert time.monotonic() - before < 1
+        times: list[float] = []
+        for _ in range(20):
+            before = time.monotonic()
+            assert client.ask("ping")["result"] == {}
+            times.append(time.monotonic() - before)
+        assert statistics.median(times) < 0.05  # the first ones wait for the processor that 100 sandboxes still use
 
 
 def test_the_end_of_input_ends_the_server_though_nobody_reads_its_output(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from codex_app import asked, asks
 from codex_app.desk import Desk
 from codex_app.rooms import Room, Viewer, need
+from codex_app.security import headers_for
 from codex_protocol import ops
 from codex_protocol.errors import CodexError, UsageError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
@@ -84,6 +86,11 @@ class Link(WebSocketHandler):
         self._viewer: Viewer | None = None
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
         self._worker: asyncio.Task[None] | None = None
+
+    def set_default_headers(self) -> None:
+        """As everywhere."""
+        for name, value in headers_for(self.request.host, secrets.token_urlsafe(16)).items():
+            self.set_header(name, value)
 
     def check_origin(self, origin: str) -> bool:
         """The gate did, more strictly."""

@@ -1,0 +1,204 @@
+"""The running server, every route of it, against strangers; no kernel is started."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from codex_app.desk import Desk
+from codex_app.pages import assets
+from codex_app.place import Place
+from codex_app.rooms import Room, Viewer
+from codex_app.server import PageServer, serving
+from codex_protocol import events as ev
+from codex_protocol.events import NumberedEvent
+from codex_store.home import Home
+
+ROUTES = ["/", "/open", "/link", "/nope", "/static/x", "/autoload.js", "/components/os/x/y", "/assets/../server.py"]
+ROUTES += [f"/assets/{name}" for name in assets()]
+OPEN = {"/open", "/assets/open.js", "/assets/open.css", "/assets/icon.svg"}
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncGenerator[PageServer]:
+    folder.chmod(0o700)
+    home = Home(root=folder)
+    async with serving(home, Place(home)) as page:
+        yield page
+
+
+async def fetch(
+    page: PageServer, path: str, method: str = "GET", body: str | None = None, **headers: str
+) -> HTTPResponse:
+    return await AsyncHTTPClient().fetch(
+        f"http://127.0.0.1:{page.port}{path}", method=method, body=body, headers=headers, raise_error=False
+    )
+
+
+def cookie(page: PageServer) -> str:
+    return f"{page.gate.cookie_name}={page.gate.new_cookie()}"
+
+
+def ours(page: PageServer) -> str:
+    return f"http://127.0.0.1:{page.port}"
+
+
+async def end(socket: WebSocketClientConnection) -> None:
+    """Close it and wait until it is."""
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
+
+
+async def socket_code(page: PageServer, **headers: str) -> int:
+    """101 when it opens, else why not."""
+    request = HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers)
+    try:
+        await end(await websocket_connect(request))
+    except HTTPClientError as error:
+        return error.code
+    return 101
+
+
+async def test_every_route_is_shut_without_a_cookie_and_to_other_hosts_and_origins(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        for path in ROUTES:
+            bare = await fetch(page, path)
+            assert (bare.code == 403) is (path not in OPEN), path
+            for stranger in (
+                {"Host": "evil.example"},
+                {"Origin": "http://evil.example"},
+                {"Sec-Fetch-Site": "cross-site"},
+            ):
+                refused = await fetch(page, path, Cookie=cookie(page), **stranger)
+                assert refused.code == 403, (path, stranger)
+                assert b"evil" not in refused.body + str(refused.headers).encode()
+
+
+async def test_the_websocket_needs_both_our_origin_and_the_cookie(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        assert await socket_code(page) == 403
+        assert await socket_code(page, Cookie=cookie(page)) == 403
+        assert await socket_code(page, Origin=ours(page)) == 403
+        assert await socket_code(page, Origin="http://127.0.0.1:1", Cookie=cookie(page)) == 403
+        assert await socket_code(page, Origin=ours(page), Cookie=cookie(page), Host="evil.example") == 403
+        assert await socket_code(page, Origin=ours(page), Cookie=cookie(page)) == 101
+
+
+async def test_a_link_becomes_a_cookie_that_scripts_cannot_read_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        token = page.link().split("#")[1]
+        assert (await fetch(page, "/open", "POST", token)).code == 403  # no Origin: not our page
+        answer = await fetch(page, "/open", "POST", token, Origin=ours(page))
+        assert answer.code == 204
+        given = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in given
+        assert "SameSite=Strict" in given
+        assert (await fetch(page, "/", Cookie=given.split(";")[0])).code == 200
+        assert (await fetch(page, "/open", "POST", token, Origin=ours(page))).code == 403
+        assert (await fetch(page, "/open", "POST", "x" * 100_000, Origin=ours(page))).code == 403
+
+
+async def test_every_answer_carries_the_policy_and_no_script_runs_without_its_nonce(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        nonces = set()
+        for path in ROUTES:
+            answer = await fetch(page, path, Cookie=cookie(page))
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"], path
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["X-Frame-Options"] == "DENY"
+            nonces.add(answer.headers["Content-Security-Policy"].split("'nonce-")[1].split("'")[0])
+            text = answer.body.decode()
+            if answer.headers["Content-Type"].startswith("text/html"):
+                assert text.count("<script") == text.count('<script type="module" nonce="')
+        assert len(nonces) == len(ROUTES)
+
+
+def test_our_own_files_name_no_other_host_and_make_html_in_one_place() -> None:
+    for name, (_, data) in assets().items():
+        text = data.decode()
+        assert [word for word in ("https://", "//cdn", "@import", "url(") if word in text] == [], name
+        assert "eval(" not in text
+        if name != "dom.js":
+            assert [
+                word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write") if word in text
+            ] == []
+
+
+async def test_a_message_of_the_page_that_is_not_understood_is_answered_and_the_tab_lives(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        headers = {"Origin": ours(page), "Cookie": cookie(page)}
+        socket = await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers))
+        for bad in ("nonsense", '{"type":"interrupt","ref":1}', '{"type":"hello","ref":2,"thread":"../../etc"}'):
+            await socket.write_message(bad)
+        problems: list[dict[str, Any]] = []
+        while len(problems) < 3:
+            said = await socket.read_message()
+            assert said is not None
+            told = msgspec.json.decode(said)
+            if told["type"] == "answer":
+                problems.append(told)
+        assert all(told["problem"] and "internal" not in told["problem"] for told in problems)
+        await end(socket)
+
+
+async def test_secrets_are_ours_alone_and_outlive_the_server(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        port, old = page.port, cookie(page)
+        for file in (tmp_path / "workbench" / "run").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+        assert Place(Home(root=tmp_path)).lock() is not None
+    async with running(tmp_path) as page:
+        assert page.port == port
+        assert (await fetch(page, "/", Cookie=old)).code == 200
+
+
+def test_only_one_server_of_a_home_holds_the_lock(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    place = Place(Home(root=tmp_path))
+    assert place.lock() is not None
+    assert place.lock() is None
+
+
+class SlowTab:
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    def tell(self, data: bytes | dict[str, Any]) -> None:
+        self.told.append(msgspec.json.decode(data) if isinstance(data, bytes) else data)
+
+
+def test_a_tab_that_falls_behind_is_told_no_more_until_it_has_drawn_and_then_a_snapshot() -> None:
+    async def never(_: Room) -> Any:
+        raise AssertionError
+
+    room = Room(never)
+    room._schedule = lambda: None  # type: ignore[method-assign]  # the test flushes
+    room.hub._on_dirty = lambda: None
+    tab = SlowTab()
+    viewer = Viewer(tab, room)
+    viewer.begin("", 0)
+    room.viewers.add(viewer)
+    for n in range(60):
+        room.hub.apply(NumberedEvent("b", n, ev.Event("1", ev.Warning(message="x" * 100_000))))
+        room._flush()
+    assert 10 < len(tab.told) < 20
+    viewer.acknowledge(tab.told[-1]["n"])
+    assert tab.told[-1]["n"] == room.hub.number
+    assert tab.told[-1]["patches"][0]["op"] == "reset"
+
+
+async def test_a_thread_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    desk = Desk(Home(root=tmp_path))
+    with pytest.raises(Exception, match="choose it from the list"):
+        await desk.room("launch-123")
+    await desk.aclose()

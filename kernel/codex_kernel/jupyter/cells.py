@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +93,8 @@ class Cells:
         try:
             await self._running
         except asyncio.CancelledError:
-            if not self._running.cancelled():  # it is we who are cancelled: the kernel ends
-                self._running.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await self._running
-                raise
+            if (runner := asyncio.current_task()) is not None and runner.cancelling():
+                raise  # it is we who are cancelled: the kernel ends
             return self._failed(Interrupted(STOPPED), outputs)
         except CodexError as error:
             return self._failed(error, outputs)

@@ -32,7 +32,7 @@ def watch(kernel: Kernel, *, parent: int | None, owner: int | None, stay: bool) 
     cleanups: list[tuple[int, bool]] = []
     tasks: list[asyncio.Task[None]] = []
     if stay:
-        tasks.append(asyncio.create_task(_end_when_idle(kernel)))
+        tasks.append(asyncio.create_task(end_when_idle(kernel)))
     else:
         if owner is not None:
             loop.add_reader(owner, _end_of_file, kernel, owner, loop)
@@ -90,7 +90,7 @@ async def _end_with(pid: int, kernel: Kernel) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-async def _end_when_idle(kernel: Kernel, idle_s: float = IDLE_S) -> None:
+async def end_when_idle(kernel: Kernel, idle_s: float = IDLE_S) -> None:
     """End when nothing ran, waited or was asked for `idle_s`."""
     loop = asyncio.get_running_loop()
     seen, since = kernel.requests, loop.time()

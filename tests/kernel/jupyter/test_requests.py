@@ -189,3 +189,13 @@ async def test_a_command_that_floods_does_not_flood_the_cell(tmp_path: Path):
             assert reply["status"] == "ok"
             assert len(outputs[-1]["content"]["data"]["text/plain"]) < 2_000
             assert len(text_of(outputs)) < 100_000
+
+
+async def test_a_shutdown_in_a_turn_is_answered_and_ends_the_kernel_at_once(tmp_path: Path):
+    async with running_kernel(tmp_path, [waits(), says("never")]) as bench:
+        client = await bench.client()
+        await client.start("wait")
+        await client.until(lambda m: m["type"] == "display_data")
+        reply = await client.request("shutdown_request", {"restart": False}, channel="control")
+        assert reply["content"] == {"status": "ok", "restart": False}
+        await asyncio.wait_for(bench.kernel.ended.wait(), 5)

@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -113,6 +114,35 @@ def test_what_is_wrong_is_one_sentence(work: Path) -> None:
 def test_nobody_at_the_notebook_denies(work: Path) -> None:
     (shown,) = run(work, "%%codex\nask me")
     assert "it ran" in shown
+
+
+def test_a_person_at_the_notebook_is_asked_below_the_cell(work: Path) -> None:
+    asked: list[str] = []
+    shown: list[str] = []
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(work))
+    try:
+
+        def type_in(message: Any) -> None:
+            asked.append(message["content"]["prompt"])
+            client.input("y")
+
+        def see(message: Any) -> None:
+            if message["msg_type"] == "execute_result":
+                shown.append(message["content"]["data"]["text/plain"])
+
+        client.execute_interactive("%load_ext codex_client", timeout=30)
+        cell = "%%codex -o result\nask me"
+        client.execute_interactive(cell, allow_stdin=True, stdin_hook=type_in, output_hook=see, timeout=30)
+        check = "[(each.decision.value, each.by) for each in result.approvals]"
+        client.execute_interactive(check, output_hook=see, timeout=30)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert len(asked) == 1
+    assert "$ true" in asked[0]
+    assert "[y]es, [a]lways" in asked[0]
+    assert "it ran" in shown[0]
+    assert shown[-1] == "[('approved', 'notebook')]"
 
 
 def test_a_complaint_has_no_traceback() -> None:

@@ -108,6 +108,13 @@ def _working_directory(cwd: Path, cd: Path | None) -> Path:
     if not found.is_dir():
         what = "is not a directory" if found.exists() else "does not exist"
         raise ConfigError(f"The working directory {wanted} {what}.", key="cwd")
+    try:
+        str(found).encode()
+    except UnicodeEncodeError:
+        shown = ascii(str(found))
+        raise ConfigError(
+            f"The working directory {shown} has a name that is not UTF-8; rename it.", key="cwd"
+        ) from None
     return found
 
 

@@ -22,6 +22,7 @@ from codex_protocol.events import (
     ExecCommandEnd,
     ExecCommandOutputDelta,
     NumberedEvent,
+    TurnDiff,
 )
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ Listener = Callable[[NumberedEvent], None]
 
 RETAINED_EVENTS = 20_000
 """Whole events kept for replay; who missed more needs a snapshot."""
+RETAINED_CHARACTERS = 32 * 1024 * 1024
+"""Of output and diffs in those events: past it the oldest events go, however few there are."""
 
 _WHOLE_OF: dict[type, type] = {
     AgentMessage: AgentMessageDelta,
@@ -42,6 +45,21 @@ _DELTAS = (
     AgentReasoningRawContentDelta,
     ExecCommandOutputDelta,
 )
+
+
+def _characters(msg: EventMsg) -> int:
+    """How much text an event of a kind that may be large holds; 0 for any other."""
+    match msg:
+        case ExecCommandEnd():
+            return len(msg.stdout) + len(msg.stderr) + len(msg.aggregated_output) + len(msg.formatted_output)
+        case ExecCommandOutputDelta():
+            return len(msg.chunk)
+        case TurnDiff():
+            return len(msg.unified_diff)
+        case AgentMessage():
+            return len(msg.message)
+        case _:
+            return 0
 
 
 class EventLog:
@@ -62,6 +80,9 @@ class EventLog:
         """Events are kept only for the first listener."""
         self._kept: dict[int, NumberedEvent] = {}
         self._deltas: dict[object, list[int]] = {}
+        self._heavy: dict[int, int] = {}
+        """Characters of the kept events that may be large, by number."""
+        self._characters = 0
         self._listeners: list[Listener] = []
         self._lost_before = 0
 
@@ -87,12 +108,19 @@ class EventLog:
             key = msg.call_id if isinstance(msg, ExecCommandEnd) else _WHOLE_OF.get(type(msg))
             if key is not None:
                 for n in self._deltas.pop(key, ()):
-                    self._kept.pop(n, None)
+                    self._drop(n)
         self._kept[numbered.n] = numbered
-        if len(self._kept) > RETAINED_EVENTS:
+        if characters := _characters(msg):
+            self._heavy[numbered.n] = characters
+            self._characters += characters
+        while len(self._kept) > RETAINED_EVENTS or (self._characters > RETAINED_CHARACTERS and len(self._kept) > 1):
             oldest = next(iter(self._kept))
-            del self._kept[oldest]
+            self._drop(oldest)
             self._lost_before = oldest
+
+    def _drop(self, n: int) -> None:
+        self._kept.pop(n, None)
+        self._characters -= self._heavy.pop(n, 0)
 
     def can_replay(self, since: tuple[str, int] | None) -> bool:
         """Whether a listener at `since` can be brought up to date by replay alone; None asks from the start."""
@@ -120,6 +148,8 @@ class EventLog:
             self._passing = self._retain = False
             self._kept.clear()
             self._deltas.clear()
+            self._heavy.clear()
+            self._characters = 0
 
         def unsubscribe() -> None:
             if listener in self._listeners:

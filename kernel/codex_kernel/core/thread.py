@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -649,13 +649,11 @@ class Thread:
             self._interrupt()
             await asyncio.wait(waiting)
         state = self._state
+        ends = [self._mcp, state.sessions, state.sandbox, state.client, self._opened]
         if state.hooks is not None:
-            await state.hooks.end(state.settings, lambda msg: self._emit(id, msg))
-        await self._mcp.aclose()
-        await state.sessions.aclose()
-        await state.sandbox.aclose()
-        await state.client.aclose()
-        await self._opened.aclose()
+            await _ended(state.hooks.end(state.settings, lambda msg: self._emit(id, msg)))
+        for part in ends:
+            await _ended(part.aclose())
         try:
             state.recorder.sync()
             state.recorder.close()
@@ -663,3 +661,11 @@ class Thread:
             self._emit(id, Error(message=f"the thread may not be wholly on disk: {error}"))
         self._closed.set()
         self._emit(id, ShutdownComplete())
+
+
+async def _ended(ending: Awaitable[object]) -> None:
+    """Wait for one part's end; a fault in it must not keep the others, or the rollout, from ending."""
+    try:
+        await ending
+    except Exception:
+        log.exception("a part of the thread did not end well")

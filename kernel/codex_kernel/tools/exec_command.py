@@ -50,7 +50,7 @@ class ExecArguments(msgspec.Struct, frozen=True):
     login: bool = True
     tty: bool = False
     yield_time_ms: float | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: float | None = None
     sandbox_permissions: str | None = None
     with_escalated_permissions: bool | None = None
     justification: str | None = None
@@ -59,10 +59,11 @@ class ExecArguments(msgspec.Struct, frozen=True):
 class WriteArguments(msgspec.Struct, frozen=True):
     """Arguments of `write_stdin`; unknown fields are ignored."""
 
-    session_id: int
+    session_id: float
+    """A number on the wire: some models write 7.0."""
     chars: str = ""
     yield_time_ms: float | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: float | None = None
 
 
 class ExecCommand:
@@ -135,7 +136,7 @@ class ExecCommand:
         if isinstance(launched, Refused):
             return launched.output
         yield_s = _yield_s(arguments.yield_time_ms, EXEC_YIELD_MS, MAX_YIELD_MS)
-        max_tokens = arguments.max_output_tokens or DEFAULT_MAX_TOKENS
+        max_tokens = int(arguments.max_output_tokens or DEFAULT_MAX_TOKENS)
         output = await _first_answer(launched, yield_s, max_tokens, context)
         denied = launched.command.exit.denied if launched.command.exit else None
         if denied and launched.escalate_on_denial:
@@ -181,7 +182,7 @@ class WriteStdin:
         if not isinstance(call, FunctionCall):
             raise BadArguments("write_stdin is a function tool")
         arguments = decode_arguments(call.arguments, WriteArguments)
-        session_id = arguments.session_id
+        session_id = int(arguments.session_id)
         command = context.sessions.find(session_id)
         if command is None:
             return ToolOutput(f"unknown session id {session_id}", success=False)
@@ -204,7 +205,7 @@ class WriteStdin:
             raise
         finally:
             context.sessions.release(session_id)
-        max_tokens = arguments.max_output_tokens or DEFAULT_MAX_TOKENS
+        max_tokens = int(arguments.max_output_tokens or DEFAULT_MAX_TOKENS)
         if ended:
             context.sessions.forget(session_id)
         return _answer(command, None if ended else session_id, max_tokens, since=asked_at)

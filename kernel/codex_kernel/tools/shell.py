@@ -33,8 +33,8 @@ class ShellArguments(msgspec.Struct, frozen=True):
 
     command: tuple[str, ...]
     workdir: str | None = None
-    timeout_ms: int | None = None
-    timeout: int | None = None
+    timeout_ms: float | None = None
+    timeout: float | None = None
     with_escalated_permissions: bool | None = None
     sandbox_permissions: str | None = None
     justification: str | None = None

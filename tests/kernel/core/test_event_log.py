@@ -89,3 +89,15 @@ async def test_a_reader_that_stops_in_the_middle_holds_nobody_back():
         log.emit("0", note("b"))
     assert (await asyncio.wait_for(anext(reader), 1)).n == 2
     await reader.aclose()
+
+
+def test_a_few_huge_events_are_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr(event_log, "RETAINED_CHARACTERS", 1000)
+    log = EventLog()
+    for _ in range(10):
+        log.emit("0", AgentMessage(message="x" * 300))
+    heard = []
+    log.subscribe(heard.append)
+    assert [event.n for event in heard] == [8, 9, 10]
+    assert not log.can_replay((log.boot, 6))
+    assert log.can_replay((log.boot, 7))

@@ -155,5 +155,5 @@ def _is_closed_fence(block: Block, lines: list[str]) -> bool:
     token = block.tokens[0]
     if token.type != "fence" or block.end - block.start < 2:
         return False
-    last = lines[block.end - 1].strip(" \t")
-    return len(last) >= len(token.markup) and set(last) == {token.markup[0]}
+    marker = re.escape(token.markup[0])
+    return re.fullmatch(rf" {{0,3}}{marker}{{{len(token.markup)},}}[ \t]*", lines[block.end - 1]) is not None

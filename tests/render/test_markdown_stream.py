@@ -50,6 +50,18 @@ def test_a_stream_ends_as_the_html_of_the_whole_text(text: str, sizes: list[int]
     assert "".join(viewer.blocks) == stream.html == to_html(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["```\n\t```\n2) ", "```\n    ```\nx", "```py\n\n```---", "~~~\n```\n~~~~ \nx", "```\n``\nx"]
+)
+def test_only_a_closing_line_closes_code(text: str) -> None:
+    stream = MarkdownStream()
+    for character in text:
+        stream.append(character)
+        stream.changes()
+    stream.finish()
+    assert stream.html == to_html(text)
+
+
 @settings(max_examples=100, deadline=None)
 @given(texts, texts)
 def test_what_is_shown_of_an_unfinished_text_is_the_html_of_that_much(before: str, more: str) -> None:

@@ -1,8 +1,8 @@
-"""Empty directories that stand where a `.git` or the like must not come to be, and their removal.
+"""What stands where a `.git` or the like must not come to be: empty directories, harmless files; and their removal.
 
 A bind mount needs something to lie on. Each is recorded before it is made, in a file its maker keeps locked; a record
-nobody locks is of a dead agent, and the next start removes what it lists. Only empty directories are ever removed, and
-none that another living agent has recorded as well: its mount would go with the directory.
+nobody locks is of a dead agent, and the next start removes what it lists. Only what is still as it was made is ever
+removed, and nothing that another living agent has recorded as well: its mount would go with the directory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import fcntl
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
+
+from codex_kernel.sandbox.repositories import GIT_FILES_MADE_AHEAD
 
 _FOLDER = "placeholders"
 
@@ -28,7 +30,7 @@ class Placeholders:
         self._swept = False
 
     def hold(self, absent: Sequence[str], existing: Sequence[str] = ()) -> None:
-        """Make the absent directories and answer for them until `clear`.
+        """Make what is absent and answer for it until `clear`.
 
         What is there by now was made by somebody else and is left to them; what cannot be made by us cannot be made by
         a command either.
@@ -52,14 +54,14 @@ class Placeholders:
             self._write()
             for path in wanted:
                 try:
-                    os.mkdir(path, 0o755)
+                    _make(path)
                 except OSError:
                     if path not in others:
                         self._held.discard(path)
             self._write()
 
     def clear(self) -> None:
-        """Remove everything held that is still empty, and the record."""
+        """Remove everything held that is still as it was made, and the record."""
         if self._record < 0:
             return
         with self._locked():
@@ -109,11 +111,27 @@ class Placeholders:
         os.ftruncate(self._record, len(text))
 
 
+def _make(path: str) -> None:
+    content = GIT_FILES_MADE_AHEAD.get(os.path.basename(path))
+    if content is None:
+        os.mkdir(path, 0o755)
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
+
+
 def _remove(paths: set[str]) -> None:
     """Deepest first, so that one may stand in another."""
     for path in sorted(paths, key=len, reverse=True):
+        content = GIT_FILES_MADE_AHEAD.get(os.path.basename(path))
         with contextlib.suppress(OSError):  # somebody has put something into it: it is theirs now
-            os.rmdir(path)
+            if content is None:
+                os.rmdir(path)
+            elif not os.path.islink(path) and Path(path).read_bytes() == content:
+                os.unlink(path)
 
 
 def _lines(path: str) -> list[str]:

@@ -64,12 +64,11 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     anchors: tuple[str, ...] = ()
     """Directories inside roots above something protected; writable, but they cannot be moved away with it."""
     placeholders: tuple[str, ...]
-    """Absent directories that must not come to be by a command: made empty by us, then read-only."""
+    """What is absent and must not come to be by a command: made by us as an empty directory, or as one of
+    `repositories.GIT_FILES_MADE_AHEAD`, then read-only."""
     masks: tuple[Mask, ...]
     network: bool
     """The host's network."""
-    forbidden_in_git: tuple[str, ...] = ()
-    """Files a command might make to redirect git; taken away again."""
     memory_bytes: int
     shm_bytes: int
     processes: int | None
@@ -128,7 +127,6 @@ def plan(
         placeholders=tuple(dict.fromkeys(plan_.placeholders)),
         masks=masks,
         network=isinstance(policy, WorkspaceWrite) and policy.network_access,
-        forbidden_in_git=tuple(plan_.forbidden),
         memory_bytes=memory,
         shm_bytes=max(memory // 2, _SMALLEST_SHM),
         processes=limits.max_processes,
@@ -147,7 +145,6 @@ class _Protection:
         self.git_writes = git_writes
         self.read_only: list[str] = []
         self.placeholders: list[str] = []
-        self.forbidden: list[str] = []
         self.git_roots: list[str] = []
 
     def _in_roots(self, path: str) -> bool:
@@ -210,14 +207,15 @@ class _Protection:
             self.git_roots.extend(part for part in parts if self.host.kind(part) is Kind.DIRECTORY)
             return
         self.git_roots.append(directory)  # also where a root holds it: a mount of its own cannot be renamed
+        made_ahead = {"config.worktree"}
+        if common:
+            made_ahead = {*repositories.GIT_DIRECTORIES_MADE_AHEAD, *repositories.GIT_FILES_MADE_AHEAD}
         for name in repositories.GIT_ONLY_READ:
             path = os.path.join(directory, name)
             if self.host.kind(path) is not None:
                 self.read_only.append(path)
-            elif name in repositories.GIT_MADE_AHEAD and common:
+            elif name in made_ahead:
                 self.placeholders.append(path)
-            else:
-                self.forbidden.append(path)
 
 
 def _masks(workspace: str, places: Places, denied: tuple[str, ...], host: Host) -> tuple[Mask, ...]:

@@ -48,7 +48,6 @@ def confined_recipe(plan: Confinement, layers: frozenset[Layer], *, inside_bwrap
         writable=[*plan.roots, *(["/dev/shm"] if private else [])],  # noqa: S108 - the sandbox's own
         devices=[f"/dev/{name}" for name in DEVICES],
         limits=_limits(plan, counted_for_us=private),
-        forbidden_in_git=list(plan.forbidden_in_git),
     )
 
 
@@ -70,7 +69,6 @@ def unconfined_recipe() -> Recipe:
         limits=Limits(
             processes=None, rlimit_processes=None, file_bytes=None, memory_bytes=None, free_disk_bytes=None, disks=[]
         ),
-        forbidden_in_git=[],
     )
 
 

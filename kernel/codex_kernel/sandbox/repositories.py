@@ -15,10 +15,15 @@ _MAX_DIRECTORIES = 5000
 _NOT_SEARCHED = frozenset({"node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache", "target"})
 _VIRTUAL = frozenset({"proc", "sys", "dev", "run"})
 
-GIT_ONLY_READ = ("hooks", "config", "config.worktree", "info", "modules", "worktrees", "commondir", "gitdir")
+GIT_ONLY_READ = (
+    *("hooks", "config", "config.worktree", "info", "modules", "worktrees", "branches", "remotes"),
+    *("commondir", "gitdir"),
+)
 """Inside a `.git` directory, what stays unwritable when commands may commit: git runs or follows these."""
-GIT_MADE_AHEAD = ("hooks", "info", "modules", "worktrees")
+GIT_DIRECTORIES_MADE_AHEAD = ("hooks", "info", "modules", "worktrees", "branches", "remotes")
 """Of those, what may stand there as an empty directory without disturbing git."""
+GIT_FILES_MADE_AHEAD = {"config": b"", "config.worktree": b"", "commondir": b".\n"}
+"""What may stand there as a file with this content: no settings, and the directory itself as the common one."""
 
 
 def git_directories(host: Host, git: str) -> tuple[str, ...]:

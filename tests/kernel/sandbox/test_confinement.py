@@ -288,9 +288,9 @@ async def test_commits_work_when_allowed_and_nothing_git_runs_can_be_planted(sit
     result = await shell(sandbox, site, script)
     assert result.stdout.splitlines()[0].strip() == "1"
     assert (snapshot(site.workspace / ".git" / "hooks"), (site.workspace / ".git" / "config").read_bytes()) == kept
+    await sandbox.aclose()
     assert not (site.workspace / ".git" / "commondir").exists()
     assert not (site.workspace / ".git" / "config.worktree").exists()
-    await sandbox.aclose()
     assert status(site.workspace) == ""
 
 

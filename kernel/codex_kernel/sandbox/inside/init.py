@@ -40,7 +40,6 @@ class Init:
         self._errors = -1
         self._main = 0
         self._main_fd = -1
-        self._forbidden = [path for path in recipe["forbidden_in_git"] if not os.path.lexists(path)]
 
     def run(self, job: Job, fds: list[int]) -> None:
         """Run the command; `fds` as `Job` lists them."""
@@ -55,11 +54,7 @@ class Init:
             return
         status, killed = self._attend()
         tree.end_all(whole_namespace=self._whole_namespace)
-        notes = [
-            *(self._broker.notes if self._broker else []),
-            *([killed] if killed else []),
-            *self._remove_forbidden(),
-        ]
+        notes = [*(self._broker.notes if self._broker else []), *([killed] if killed else [])]
         signal = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
         code = 137 if status is None else 128 + signal if signal else os.WEXITSTATUS(status)
         self._tell(wire.pack_exit(code, signal or (9 if status is None else 0), notes))
@@ -148,7 +143,6 @@ class Init:
                 complaint = watch.complaint(tree.descendants(whole_namespace=self._whole_namespace))
                 if complaint is not None:
                     return None, complaint
-                self._remove_forbidden()
                 look_at = time.monotonic() + INTERVAL_S
 
     def _ordered_to_end(self) -> bool:
@@ -164,17 +158,6 @@ class Init:
                 return False
             return False
         return True
-
-    def _remove_forbidden(self) -> list[str]:
-        """Take away what git would obey and commands may not write; what was removed."""
-        notes: list[str] = []
-        for path in self._forbidden:
-            try:
-                os.unlink(path)
-            except OSError:
-                continue
-            notes.append(f"removed:{path}")
-        return notes
 
     def _tell(self, message: bytes, fds: list[int] | None = None) -> None:
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd)) for fd in fds or []]

@@ -58,8 +58,6 @@ class Recipe(TypedDict):
     writable: list[str]
     devices: list[str]
     limits: Limits
-    forbidden_in_git: list[str]
-    """Files that must not come to be while git writes are allowed; removed when they do."""
 
 
 class Job(TypedDict):

@@ -270,25 +270,30 @@ CASES = (
     ),
     Case(
         "committing-common-directory",
-        "B",
+        "N",
         _in("", "echo ../evil >.git/commondir"),
-        made(".git/commondir"),
+        holds(".git/commondir"),
         tree="committing",
     ),
     Case(
         "committing-common-directory-by-rename",
-        "B",
+        "N",
         _in("", "echo ../evil >e; mv e .git/commondir; ln -s x .git/config.worktree"),
-        made(".git/commondir", ".git/config.worktree"),
+        holds(".git/commondir"),
         tree="committing",
     ),
     Case(
-        "committing-common-directory-left-by-a-daemon",
-        "B",
-        _in(
-            "", "(setsid sh -c 'trap \"\" TERM HUP INT; while :; do echo ../evil >.git/commondir; done' &) ; sleep 0.1"
-        ),
-        made(".git/commondir"),
+        "committing-config-of-a-worktree",
+        "N",
+        _in("", "echo evil >.git/config.worktree"),
+        holds(".git/config.worktree"),
+        tree="committing",
+    ),
+    Case(
+        "committing-old-style-remote",
+        "N",
+        _in("", "mkdir -p .git/remotes; echo evil >.git/remotes/origin"),
+        holds(".git/remotes/origin"),
         tree="committing",
     ),
     Case(

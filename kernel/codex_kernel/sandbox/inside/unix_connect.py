@@ -29,6 +29,9 @@ _MAX_HELD = 256
 _MAX_RETRIES_A_TICK = 32
 _MAX_NOTES = 8
 _DNS_PORT = 53
+_SMALLEST_ADDRESS = {b"\2\0": 8, b"\12\0": 24}
+"""Bytes of an internet address by its family as it begins."""
+_NEVER = 1000
 
 TICK_MS = 4
 
@@ -81,6 +84,8 @@ class Broker:
             self._connect(id, tid, socket_fd & 0xFFFFFFFF, pointer, length & 0xFFFFFFFF, keep)
         except OSError as error:
             self._reply(id, error.errno or _EPERM)
+        except ValueError:
+            self._reply(id, _EINVAL)  # an address like none we know must not end the whole tree
         finally:
             for fd in keep:
                 os.close(fd)
@@ -184,11 +189,11 @@ class Broker:
         return True
 
     def _note_network(self, address: bytes, error: int) -> None:
-        if not self._private_network or len(address) < 8:
+        if not self._private_network or len(address) < _SMALLEST_ADDRESS.get(address[:2], _NEVER):
             return
         family = struct.unpack_from("=H", address)[0]
         port = struct.unpack_from("!H", address, 2)[0]
-        if family not in (_AF_INET, _AF_INET6) or not (error == _ENETUNREACH or port == _DNS_PORT):
+        if not (error == _ENETUNREACH or port == _DNS_PORT):
             return
         host = address[4:8] if family == _AF_INET else address[8:24]
         self._note(f"net:{_socket.inet_ntop(family, host)}:{port}")

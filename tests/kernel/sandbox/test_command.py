@@ -386,7 +386,7 @@ def test_a_shell_on_a_terminal_has_job_control(on_terminal) -> None:
     terminal = on_terminal("bash", "--norc", "-i")
     terminal.until(b"$ ")
     # It must not fork: a child of vfork that is stopped before exec holds its parent for good, sandbox or not.
-    terminal.type(b"sh -c 'trap \"echo on\"ward CONT; echo rea\"\"dy; while :; do read x; done'\n")
+    terminal.type(b'sh -c \'trap "echo on"ward CONT; echo rea""dy; while :; do read x; done\'\n')
     terminal.until(b"ready")
     terminal.type(b"\x1a")
     terminal.until(b"Stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,13 @@ class Paths:
         if self._search is None or self._root != root:
             await self.close()
             self._root = root
-            self._search = FileSearch(root, list_files=ls_files)
+            self._search = FileSearch(root, list_files=ls_files, may_read=await self._may_read())
         return self._search
+
+    async def _may_read(self) -> Callable[[str], bool]:
+        """What the thread's sandbox keeps from commands is kept from completion too."""
+        sandbox = (await self._agent.thread()).sandbox
+        return lambda path: sandbox.may_read(Path(path))
 
 
 def _entries(folder: Path, limit: int) -> tuple[Match, ...]:

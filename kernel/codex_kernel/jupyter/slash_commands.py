@@ -44,6 +44,16 @@ def command_names(agent: Agent) -> frozenset[str]:
     return frozenset(COMMANDS) | {prompt.name for prompt in prompts_of(agent)}
 
 
+def _expanded(prompt: CustomPrompt, argument: str) -> str:
+    """The prompt with its arguments in their places; behind it where it has no places for them."""
+    from codex_kernel.skills.prompt_arguments import described, expand
+
+    text = expand(prompt.name, prompt.content, argument)
+    if argument and text == described(prompt.content)[2]:
+        text = f"{text}\n\n{argument}"
+    return text.strip()
+
+
 def prompts_of(agent: Agent) -> list[CustomPrompt]:
     """The user's custom prompts; one that is called like a command is not offered."""
     from codex_kernel.skills.custom_prompts import custom_prompts
@@ -64,7 +74,7 @@ async def run_command(context: CellContext, command: SlashCommand) -> None:
         return
     for prompt in prompts_of(context.agent):
         if prompt.name == command.name:
-            text = f"{prompt.content}\n\n{command.argument}".strip()
+            text = _expanded(prompt, command.argument)
             await _turn(context, UserInput(items=(TextInput(text),)))
             return
     raise UsageError(f"there is no command /{command.name}; /help lists them")

@@ -38,6 +38,8 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     layers: frozenset[Layer]
     bwrap: str | None = None
     """The program that builds the namespaces, on rung 2."""
+    seatbelt: bool = False
+    """Whether it is macOS's own sandbox that confines, on rung 2."""
     reasons: tuple[str, ...] = ()
     """Why each higher rung failed, as the kernel put it."""
     found_at: float = 0.0
@@ -50,6 +52,8 @@ _CANDIDATES: tuple[tuple[int, frozenset[Layer], bool], ...] = (
     (3, frozenset({Layer.LANDLOCK, Layer.SECCOMP}), False),
     (4, frozenset({Layer.NAMESPACES, Layer.SECCOMP}), False),
 )
+SEATBELT = 2
+"""The rung macOS's own sandbox counts as."""
 NOTHING = Rung(number=5, layers=frozenset())
 
 
@@ -93,7 +97,7 @@ def _with_layers(layers: frozenset[Layer], forced: int) -> Rung:
 
 
 def _probe(runtime_dir: Path, forced: int) -> Rung:
-    if sys.platform != "linux":
+    if sys.platform not in ("linux", "darwin"):
         return NOTHING
     import shutil
     import tempfile
@@ -102,6 +106,8 @@ def _probe(runtime_dir: Path, forced: int) -> Rung:
     runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="probe-", dir=runtime_dir))
     try:
+        if sys.platform == "darwin":
+            return _probe_seatbelt(folder, forced)
         for number, layers, with_bwrap in _CANDIDATES:
             if number < forced:
                 continue
@@ -120,6 +126,26 @@ def _probe(runtime_dir: Path, forced: int) -> Rung:
     return Rung(number=NOTHING.number, layers=frozenset(), reasons=tuple(reasons))
 
 
+def _probe_seatbelt(folder: str, forced: int) -> Rung:
+    """The same trial through macOS's own tool."""
+    if forced > SEATBELT:
+        return NOTHING
+    import subprocess
+
+    from codex_kernel.sandbox import seatbelt
+
+    _furnish(folder)
+    argv = seatbelt.command_line(_trial_plan(folder), _trial_argv(folder))
+    try:
+        ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRY_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return msgspec.structs.replace(NOTHING, reasons=(str(error),))
+    if ended.returncode != 0:
+        why = _SAID.get(ended.returncode, f"sandbox-exec ended with status {ended.returncode}")
+        return msgspec.structs.replace(NOTHING, reasons=(why,))
+    return Rung(number=SEATBELT, layers=frozenset(), seatbelt=True)
+
+
 _SCRIPT = """
 echo x >"$1/inside/new" || exit 3
 if { echo x >"$1/outside/new"; } 2>/dev/null; then exit 4; fi
@@ -134,16 +160,24 @@ _SAID = {
 
 def _try(folder: str, layers: frozenset[Layer], bwrap: str | None) -> str | None:
     """Run one command under `layers`; None when it was confined, else the reason."""
-    for name in ("inside", "outside", "inside/sealed"):
-        os.makedirs(f"{folder}/{name}", exist_ok=True)
+    _furnish(folder)
     has_mounts = Layer.NAMESPACES in layers
     plan = _trial_plan(folder)
-    code, reason = _run(plan, layers, bwrap, ["/bin/sh", "-c", _SCRIPT, "sh", folder])
+    code, reason = _run(plan, layers, bwrap, _trial_argv(folder))
     if reason is not None:
         return reason
     if code == 5 and not has_mounts:
         return None  # the lower rung says that it cannot protect what lies inside a root
     return None if code == 0 else _SAID.get(code, f"the trial command ended with status {code}")
+
+
+def _furnish(folder: str) -> None:
+    for name in ("inside", "outside", "inside/sealed"):
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
+
+
+def _trial_argv(folder: str) -> list[str]:
+    return ["/bin/sh", "-c", _SCRIPT, "sh", folder]
 
 
 def _try_filter_only(folder: str) -> str | None:

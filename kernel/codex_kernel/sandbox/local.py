@@ -80,7 +80,8 @@ class LocalSandbox:
             raise SandboxError("The command or its environment contains a zero byte.")
         if (bad := next((name for name in command.env if not name or "=" in name), None)) is not None:
             raise SandboxError(f"The environment variable name {bad!r} cannot be used.")
-        env = command.env | sandbox_variables(command.policy)
+        by_seatbelt = not isinstance(command.policy, DangerFullAccess) and sys.platform == "darwin"
+        env = command.env | sandbox_variables(command.policy, seatbelt=by_seatbelt)
         slot = self._slot(command.policy, command.workspace)
         if sys.platform != "linux":
             return await slot.run_directly(command, env)
@@ -127,7 +128,8 @@ class LocalSandbox:
         self._placeholders.sweep()
         roots = self._roots.of(policy, workspace)
         made = plan(policy, workspace, self._places, self._settings, self._host, roots=roots, denied=denied)
-        self._placeholders.hold(made.placeholders, made.read_only)
+        if sys.platform == "linux":  # elsewhere what does not exist is forbidden by name
+            self._placeholders.hold(made.placeholders, made.read_only)
         return made
 
     def _found_rung(self) -> ladder.Rung:

@@ -96,10 +96,16 @@ class Slot:
         """
         from codex_kernel.sandbox.direct import start_directly
 
-        if not isinstance(self._policy, DangerFullAccess):
-            raise words.not_enforced(self._rung())
-        describe = self._describer(command)
-        return await start_directly(command, command.argv, env, confined=False, describe=describe)
+        if isinstance(self._policy, DangerFullAccess):
+            return await start_directly(command, command.argv, env, confined=False, describe=self._describer(command))
+        from codex_kernel.sandbox import seatbelt
+
+        rung = self._rung()
+        if not rung.seatbelt:
+            raise words.not_enforced(rung)
+        self._plan = await asyncio.to_thread(self._make_plan)
+        argv = seatbelt.command_line(self._plan, command.argv)
+        return await start_directly(command, argv, env, confined=True, describe=self._describer(command))
 
     async def helper(self) -> Helper:
         """A helper that confines as the tree stands now.

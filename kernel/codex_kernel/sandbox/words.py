@@ -50,7 +50,10 @@ def notice_of(rung: Rung) -> str | None:
         case 1:
             return None
         case 2 if sys.platform == "darwin":
-            return "Commands are confined by the system's sandbox-exec, which does not limit processes or memory."
+            return (
+                "Commands are confined by the system's sandbox-exec: processes and memory are not limited, what leaves "
+                "its process group outlives a command, and servers on loopback cannot be reached."
+            )
         case 2:
             return (
                 "Commands are confined with the help of the system's bubblewrap, because this machine refuses user "

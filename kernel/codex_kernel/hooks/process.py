@@ -40,10 +40,19 @@ async def run_hook(command: str, payload: bytes, cwd: Path, env: Mapping[str, st
     if not (shell.startswith("/") and os.access(shell, os.X_OK)):
         shell = "/bin/sh"
     loop = asyncio.get_running_loop()
-    try:
-        transport, protocol = await loop.subprocess_exec(
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
             lambda: _Process(loop), shell, "-c", command, cwd=cwd, env=dict(env), start_new_session=True
         )
+    )
+    try:
+        transport, protocol = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # it may be half started: what it has begun must end too
+        with contextlib.suppress(OSError, ValueError):
+            transport, _ = await starting
+            kill_tree(transport.get_pid())
+            transport.close()
+        raise
     except (OSError, ValueError) as error:
         return Finished(failure=f"it could not be started: {getattr(error, 'strerror', None) or error}")
     try:

@@ -20,7 +20,8 @@ Prints = dict[str, tuple[int, ...]]
 def fingerprints(plan: Confinement) -> Prints:
     """What identifies every protected file's content, by path; of a `.git` directory only what git runs or follows."""
     found: Prints = {}
-    for path in (*plan.read_only, *plan.placeholders):
+    # Where the agent itself is installed below a root its files are thousands: they must not use up the room of others.
+    for path in sorted((*plan.read_only, *plan.placeholders), key=lambda path: not _is_small(path)):
         if os.path.basename(path) == ".git" or os.path.exists(os.path.join(path, "HEAD")):
             for name in repositories.GIT_ONLY_READ:
                 _collect(os.path.join(path, name), found)
@@ -28,6 +29,10 @@ def fingerprints(plan: Confinement) -> Prints:
         else:
             _collect(path, found)
     return found
+
+
+def _is_small(path: str) -> bool:
+    return os.path.basename(path).startswith(".git") or os.path.basename(path) in (".codex", ".agents")
 
 
 def tampered(before: Prints, after: Prints) -> str | None:

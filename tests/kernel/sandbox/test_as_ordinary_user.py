@@ -66,6 +66,7 @@ def copy() -> Iterator[Path]:
     [
         "test_confinement",
         "test_works_inside",
+        "test_usability",
         "test_launching",
         "test_lifetimes",
         "test_limits",

@@ -175,7 +175,7 @@ async def test_a_days_work_of_git_goes_on_when_commits_are_allowed(site: Site) -
     echo dirty >>f; git stash -q; git stash pop -q; git checkout -q -- f
     git switch -q topic; git rebase -q main; git revert -m 1 --no-edit HEAD >/dev/null
     git tag t; git branch -d topic 2>/dev/null || true; git gc -q; git fsck --no-progress
-    git reset -q --hard HEAD~1; git clean -qfd; git log --oneline | wc -l
+    git reset -q --hard HEAD~1; git clean -qfd -e .codex -e .agents; git log --oneline | wc -l
     """
     result = await shell(sandbox, site, script)
     assert result.code == 0, result.stderr

@@ -39,6 +39,14 @@ class Attachment:
         """Look at what they are; nothing is changed yet."""
         self.interactive = os.isatty(0) and os.isatty(1) and _in_foreground()
         self._gone: asyncio.Future[signal.Signals] | None = None
+        self._interrupts = 0
+
+    def hold_interrupts(self) -> None:
+        """From now on an interrupt waits for the command, which may run before we know that it does."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._held)
+
+    def _held(self) -> None:
+        self._interrupts += 1
 
     def size(self) -> tuple[int, int]:
         """Rows and columns of the terminal; 24 and 80 without one."""
@@ -90,6 +98,8 @@ class Attachment:
     def _signals(self, loop: asyncio.AbstractEventLoop, process: Process) -> Generator[None]:
         """Ctrl-C goes to the command and not to us; what ends us ends it."""
         loop.add_signal_handler(signal.SIGINT, process.interrupt)
+        if self._interrupts:
+            process.interrupt()
         for number in _ENDING_SIGNALS:
             loop.add_signal_handler(number, self._end, number)
         if self.interactive:

@@ -80,6 +80,7 @@ async def _run(argv: tuple[str, ...], config: Config, runtime_dir: Path, private
         _say(notice)
     attachment = Attachment()
     rows, columns = attachment.size()
+    attachment.hold_interrupts()
     try:
         process = await sandbox.start(
             Command(

@@ -66,7 +66,6 @@ async def test_pytest_runs_a_suite_with_processes_and_sockets(sandbox, site: Sit
 
 
 async def test_pytest_xdist_shares_out_a_suite(sandbox, site: Site) -> None:
-    pytest.importorskip("xdist", reason="pytest-xdist is not installed here")
     (site.workspace / "test_it.py").write_text(TESTS)
     command = site.command(
         *(sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "test_it.py"),

@@ -12,7 +12,7 @@ class Roots:
     """Resolves the policy's roots; what a name led to when it was first asked about is what it means for good.
 
     A command that may write the directory above a root could put a symbolic link in its place; the next command's
-    root would then be wherever that leads.
+    root would then be wherever that leads. So what a link inside another root leads to is never one.
     """
 
     def __init__(self, host: Host) -> None:
@@ -35,7 +35,18 @@ class Roots:
         temp_dir = self._host.temp_dir
         if not policy.exclude_tmpdir_env_var and temp_dir and os.path.isabs(temp_dir):
             wanted.append(temp_dir)
-        return tuple(dict.fromkeys(real for name in wanted if (real := self._real(name)) is not None))
+        writable = {real for name in wanted if self._host.kind(real := self._host.real(name)) is Kind.DIRECTORY}
+        found = (self._real(name) for name in wanted if not self._led_by_a_command(name, writable))
+        return tuple(dict.fromkeys(real for real in found if real is not None))
+
+    def _led_by_a_command(self, name: str, writable: set[str]) -> bool:
+        """Whether a symbolic link on the way lies where commands write."""
+        while name != os.path.dirname(name):
+            above = os.path.dirname(name)
+            if self._host.kind(name) is Kind.LINK and any(inside(self._host.real(above), root) for root in writable):
+                return True
+            name = above
+        return False
 
     def _real(self, name: str) -> str | None:
         real = self._host.real(name)

@@ -59,6 +59,22 @@ def test_a_relative_temporary_directory_is_no_root() -> None:
     assert "/w/scratch" not in Roots(host).of(WorkspaceWrite(), "/w")
 
 
+@pytest.mark.parametrize(
+    ("links", "roots"),
+    [
+        ({"/w/later": "-> /victim"}, ("/w",)),
+        ({"/w/a": "-> /victim", "/victim/later": None}, ("/w",)),
+        ({"/elsewhere": "-> /victim"}, ("/w", "/victim")),
+        ({"/w/later": None}, ("/w", "/w/later")),
+    ],
+)
+def test_what_a_link_inside_a_root_leads_to_is_no_root(links, roots) -> None:
+    host = FakeHost(BASE | {"/victim": None} | links)
+    names = ("/w/later", "/w/a/later", "/elsewhere")
+    policy = WorkspaceWrite(writable_roots=names, exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
+    assert Roots(host).of(policy, "/w") == roots
+
+
 def test_read_only_has_nothing_to_protect() -> None:
     made = planned({"/w/.git": None}, ReadOnly())
     assert (made.roots, made.read_only, made.placeholders) == ((), (), ())

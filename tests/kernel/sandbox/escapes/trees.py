@@ -141,6 +141,12 @@ def own_home_inside(tree: Tree) -> None:
     tree.root = tree.folder
 
 
+def planted_root(tree: Tree) -> None:
+    """A configured root that did not exist; a command of an earlier day has put a link in its place."""
+    os.symlink(tree.outside, tree.root / "cache")
+    tree.more_roots = (str(tree.root / "cache"),)
+
+
 TREES: dict[str, Callable[[Tree], None]] = {
     make.__name__: make
     for make in (
@@ -154,6 +160,7 @@ TREES: dict[str, Callable[[Tree], None]] = {
         linked,
         deep,
         foreign_pointer,
+        planted_root,
         own_home_inside,
     )
 }

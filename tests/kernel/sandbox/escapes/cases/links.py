@@ -71,6 +71,7 @@ CASES = (
         lambda room: room.root.is_symlink(),
         tree="plain",
     ),
+    Case("plant-a-root", "NL", "echo x >$OUTSIDE/new", Room.new, tree="planted_root"),
     Case(
         "race-of-directory-and-symlink",
         "NL",

@@ -59,7 +59,12 @@ class Site:
         return self.folder / "outside"
 
     def sandbox(
-        self, *, lowest_rung: int | None = None, layers: frozenset[Layer] = ALL_LAYERS, cwd: Path | None = None
+        self,
+        *,
+        lowest_rung: int | None = None,
+        layers: frozenset[Layer] = ALL_LAYERS,
+        cwd: Path | None = None,
+        runtime: Path | None = None,
     ) -> Sandbox:
         config = Config(
             codex_home=self.home,
@@ -70,7 +75,7 @@ class Site:
             sandbox_policy=WRITE,
             sandbox=self.settings,
         )
-        return make_sandbox(config, self.home, self.runtime, lowest_rung=lowest_rung, layers=layers)
+        return make_sandbox(config, self.home, runtime or self.runtime, lowest_rung=lowest_rung, layers=layers)
 
     def command(
         self,

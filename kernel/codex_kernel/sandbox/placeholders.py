@@ -2,12 +2,14 @@
 
 A bind mount needs something to lie on. Each is recorded before it is made, in a file its maker keeps locked; a record
 nobody locks is of a dead agent, and the next start removes what it lists. Only what is still as it was made is ever
-removed, and nothing that another living agent has recorded as well: its mount would go with the directory.
+removed, and nothing that another living agent uses as well: its mount would go with the directory. Agents of one
+runtime directory see that in each other's records, all others by a shared lock on the placeholder itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Generator, Sequence
@@ -27,6 +29,7 @@ class Placeholders:
         self._record = -1
         self._record_path = ""
         self._held: set[str] = set()
+        self._in_use: dict[str, int] = {}
         self._swept = False
 
     def hold(self, absent: Sequence[str], existing: Sequence[str] = ()) -> None:
@@ -40,11 +43,16 @@ class Placeholders:
             existing: What the plan found; those that are another agent's placeholders are kept until we are done too.
 
         Raises:
-            OSError: The record cannot be written; nothing was made.
+            OSError: The record cannot be written and nothing was made, or something existing is gone.
         """
         wanted = [path for path in absent if path not in self._held]
-        if not wanted and not (existing and self._folder.is_dir()):
-            return
+        if wanted or (existing and self._folder.is_dir()):
+            self._make_and_adopt(wanted, existing)
+        for path in (*absent, *existing):
+            if path not in self._in_use and _untouched(path):
+                self._in_use[path] = _share(path)
+
+    def _make_and_adopt(self, wanted: Sequence[str], existing: Sequence[str]) -> None:
         with self._locked():
             others = self._listed_by_others()
             adopted = (set(existing) & others) - self._held
@@ -61,13 +69,22 @@ class Placeholders:
             self._write()
 
     def clear(self) -> None:
-        """Remove everything held that is still as it was made, and the record."""
+        """Remove everything held that is still as it was made, and the record.
+
+        What others use stays, and stays recorded for a later start.
+        """
+        for fd in self._in_use.values():
+            os.close(fd)
+        self._in_use.clear()
         if self._record < 0:
             return
         with self._locked():
-            _remove(self._held - self._listed_by_others())
-            self._held.clear()
-            os.unlink(self._record_path)
+            self._held = _remove(self._held - self._listed_by_others())
+            if self._held:
+                self._write()
+                self._held = set()
+            else:
+                os.unlink(self._record_path)
             os.close(self._record)
             self._record = -1
 
@@ -77,11 +94,13 @@ class Placeholders:
             return
         self._swept = True
         with self._locked():
-            dead = [path for path in self._others() if _is_dead(path)]
-            left = {line for path in dead for line in _lines(path)}
-            for path in dead:
-                os.unlink(path)
-            _remove(left - self._listed_by_others() - self._held)
+            dead = {path: set(_lines(path)) for path in self._others() if _is_dead(path)}
+            living = {line for path in self._others() if path not in dead for line in _lines(path)}
+            left = {line for lines in dead.values() for line in lines}
+            in_use = _remove(left - living - self._held)
+            for path, lines in dead.items():
+                if not lines & in_use:
+                    os.unlink(path)
 
     def _others(self) -> list[str]:
         paths = [str(self._folder / name) for name in os.listdir(self._folder) if name != "lock"]
@@ -123,15 +142,61 @@ def _make(path: str) -> None:
         os.close(fd)
 
 
-def _remove(paths: set[str]) -> None:
-    """Deepest first, so that one may stand in another."""
+def _untouched(path: str) -> bool:
+    """Whether it is as placeholders are made; what holds more is nobody's to remove."""
+    content = GIT_FILES_MADE_AHEAD.get(os.path.basename(path))
+    try:
+        if content is None:
+            with os.scandir(path) as entries:
+                return next(entries, None) is None
+        return not os.path.islink(path) and Path(path).read_bytes() == content
+    except OSError:
+        return False
+
+
+def _share(path: str) -> int:
+    """A descriptor that keeps other agents from removing a placeholder.
+
+    Raises:
+        FileNotFoundError: It went at this moment.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # some network file systems lock nothing
+        fcntl.flock(fd, fcntl.LOCK_SH)
+    if os.fstat(fd).st_nlink == 0:
+        os.close(fd)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return fd
+
+
+def _remove(paths: set[str]) -> set[str]:
+    """Deepest first, so that one may stand in another; what others use stays, and is returned."""
+    in_use: set[str] = set()
     for path in sorted(paths, key=len, reverse=True):
-        content = GIT_FILES_MADE_AHEAD.get(os.path.basename(path))
-        with contextlib.suppress(OSError):  # somebody has put something into it: it is theirs now
-            if content is None:
-                os.rmdir(path)
-            elif not os.path.islink(path) and Path(path).read_bytes() == content:
-                os.unlink(path)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove_untouched(path)
+        except BlockingIOError:
+            in_use.add(path)
+        except OSError:
+            _remove_untouched(path)
+        finally:
+            os.close(fd)
+    return in_use
+
+
+def _remove_untouched(path: str) -> None:
+    with contextlib.suppress(OSError):  # somebody has put something into it: it is theirs now
+        if not _untouched(path):
+            return
+        if os.path.basename(path) in GIT_FILES_MADE_AHEAD:
+            os.unlink(path)
+        else:
+            os.rmdir(path)
 
 
 def _lines(path: str) -> list[str]:

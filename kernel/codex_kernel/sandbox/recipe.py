@@ -30,6 +30,9 @@ def confined_recipe(plan: Confinement, layers: frozenset[Layer], *, inside_bwrap
         plan: Its placeholders exist by now.
         layers: At least one.
         inside_bwrap: The helper starts in namespaces that bubblewrap has built from the same plan.
+
+    Raises:
+        OSError: Something of the plan is gone; plan again.
     """
     own = Layer.NAMESPACES in layers and not inside_bwrap
     private = own or inside_bwrap
@@ -79,7 +82,10 @@ def _view(plan: Confinement, private_network: bool) -> View:
             *((path, *identity) for path, identity in zip(plan.roots, plan.identities, strict=True)),
             *(entry for path in plan.anchors if (entry := _identified(path)) is not None),
         ],
-        read_only=[entry for path in (*plan.read_only, *plan.placeholders) if (entry := _identified(path)) is not None],
+        read_only=[
+            *((path, found.st_dev, found.st_ino) for path in plan.read_only if (found := os.lstat(path))),
+            *(entry for path in plan.placeholders if (entry := _identified(path)) is not None),
+        ],
         masks=[
             HiddenPath(path=mask.path, directory=os.path.isdir(mask.path), keep=list(mask.keep)) for mask in plan.masks
         ],

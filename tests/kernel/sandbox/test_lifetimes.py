@@ -183,6 +183,24 @@ async def test_sandboxes_side_by_side_keep_each_others_placeholders(site) -> Non
     assert os.listdir(site.workspace) == []
 
 
+async def test_agents_with_runtime_directories_of_their_own_keep_each_others_placeholders(site) -> None:
+    """As one started in a desktop session and one started by cron."""
+    elsewhere = site.folder / "elsewhere"
+    first, second = site.sandbox(), site.sandbox(runtime=elsewhere)
+    await shell(first, site, "true")
+    running = await second.start(site.command("sh", "-c", "read x; mkdir .git/hooks; echo x > .git/config", stdin=True))
+    await first.aclose()
+    await running.write(b"\n")
+    await running.wait()
+    await running.aclose()
+    assert [os.listdir(site.workspace / name) for name in (".git", ".codex", ".agents")] == [[], [], []]
+    await second.aclose()
+    third = site.sandbox()
+    await shell(third, site, "true", policy=READ)
+    await third.aclose()
+    assert os.listdir(site.workspace) == []
+
+
 def test_only_what_was_made_and_is_empty_is_removed(site: Site) -> None:
     absent, there = site.workspace / "absent", site.workspace / "there"
     there.mkdir()

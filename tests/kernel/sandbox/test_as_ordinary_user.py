@@ -20,6 +20,8 @@ NOBODY = 65534
 DISTRIBUTIONS = (
     "pytest",
     "pytest-asyncio",
+    "pytest-xdist",
+    "execnet",
     "pluggy",
     "iniconfig",
     "packaging",

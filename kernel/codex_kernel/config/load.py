@@ -68,6 +68,8 @@ def load_config(
     notices = [sentence for layer in all_layers for sentence in _unknown(layer, strict=flags.strict)]
     if trust.level is TrustLevel.UNKNOWN:
         notices += _unread(home, cwd, project)
+    if trust.level is TrustLevel.TRUSTED:
+        notices += _below_the_trusted(home, cwd, project, obeyed)
     defined = _defined_servers(below, command_line.tree)
     hooks = [_hooks(layer, "user", home) for layer in (*files, command_line) if "hooks" in layer.tree]
     for layer in projects:
@@ -179,12 +181,16 @@ def _file_layer(file: Path, kind: Any) -> Layer | None:
 
 
 def _obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust) -> list[Path]:
-    """The `.codex` folders of a trusted project, from its root down to `cwd`."""
+    """The `.codex` folder of the directory that is trusted.
+
+    Not those below it: the sandbox keeps commands from writing the one of the directory they work in, but any deeper
+    one may have been put there by a command. A deeper directory is obeyed when it is trusted itself.
+    """
     if trust.level is not TrustLevel.TRUSTED:
         return []
     # Whoever trusts one directory inside a project has said nothing about the directories above it.
-    first = cwd if project is None or trust.root == cwd else project
-    return [folder for folder in _codex_folders(first, cwd) if not _same(folder, home.root)]
+    trusted = cwd if project is None or trust.root == cwd else project
+    return [folder for folder in _codex_folders(trusted, trusted) if not _same(folder, home.root)]
 
 
 def _unread(home: Home, cwd: Path, project: Path | None) -> list[str]:
@@ -197,6 +203,16 @@ def _unread(home: Home, cwd: Path, project: Path | None) -> list[str]:
                 " should be."
             ]
     return []
+
+
+def _below_the_trusted(home: Home, cwd: Path, project: Path | None, obeyed: list[Path]) -> list[str]:
+    """A sentence for settings that lie where commands may have put them."""
+    return [
+        f"{folder / 'config.toml'} is not read: a command may have written it. Trust {folder.parent} itself in "
+        f"{home.config_file} if it should be."
+        for folder in _codex_folders(project or cwd, cwd)
+        if folder not in obeyed and os.path.lexists(folder / "config.toml") and not _same(folder, home.root)
+    ]
 
 
 def _codex_folders(first: Path, cwd: Path) -> list[Path]:

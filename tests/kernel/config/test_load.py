@@ -112,7 +112,24 @@ def test_each_layer_wins_over_the_one_below(load: Load, home: Home, project: Pat
     seen.append(load("model=typed", "profiles.p.model=no", profile="p").model)
     seen.append(load("model=typed", profile="p", config={"model": "object"}).model)
     seen.append(load("model=typed", profile="p", model="flag").model)
-    assert seen == ["user", "table", "file", "root", "sub", "typed", "object", "flag"]
+    assert seen == ["user", "table", "file", "root", "root", "typed", "object", "flag"]
+
+
+def test_settings_that_a_command_could_plant_below_the_trusted_directory_are_not_obeyed(
+    load: Load, home: Home, project: Path
+) -> None:
+    trust(home, project)
+    planted = project / "sub" / ".codex"
+    planted.mkdir(parents=True)
+    (planted / "config.toml").write_text('model = "evil"\n[mcp_servers.evil]\ncommand = "/bin/sh"\n')
+    config = load(cwd=project / "sub")
+    assert config.trust is TrustLevel.TRUSTED
+    assert config.model != "evil"
+    assert "evil" not in config.mcp_servers
+    assert planted not in [layer.folder for layer in config.layers]
+    assert any(str(planted) in warning for warning in config.warnings)
+    trust(home, project / "sub")
+    assert load(cwd=project / "sub").model == "evil"
 
 
 def test_override_can_choose_and_change_a_profile(load: Load) -> None:

@@ -39,14 +39,19 @@ class Attachment:
         """Look at what they are; nothing is changed yet."""
         self.interactive = os.isatty(0) and os.isatty(1) and _in_foreground()
         self._gone: asyncio.Future[signal.Signals] | None = None
-        self._interrupts = 0
+        self._process: Process | None = None
+        self._interrupted = False
 
     def hold_interrupts(self) -> None:
         """From now on an interrupt waits for the command, which may run before we know that it does."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._held)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
 
-    def _held(self) -> None:
-        self._interrupts += 1
+    def _interrupt(self) -> None:
+        """One handler from beginning to end: a call that is queued while another takes over would be lost."""
+        if self._process is None:
+            self._interrupted = True
+        else:
+            self._process.interrupt()
 
     def size(self) -> tuple[int, int]:
         """Rows and columns of the terminal; 24 and 80 without one."""
@@ -97,8 +102,9 @@ class Attachment:
     @contextlib.contextmanager
     def _signals(self, loop: asyncio.AbstractEventLoop, process: Process) -> Generator[None]:
         """Ctrl-C goes to the command and not to us; what ends us ends it."""
-        loop.add_signal_handler(signal.SIGINT, process.interrupt)
-        if self._interrupts:
+        self._process = process
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        if self._interrupted:
             process.interrupt()
         for number in _ENDING_SIGNALS:
             loop.add_signal_handler(number, self._end, number)

@@ -121,8 +121,8 @@ def greeting() -> str:
 
 if __name__ == "__main__":
     if sys.argv[1] == "stdio":
-        if os.environ.get("SLOW_START"):
-            time.sleep(float(os.environ["SLOW_START"]))
+        while (gate := os.environ.get("STARTS_WHEN_GONE")) and os.path.exists(gate):
+            time.sleep(0.02)
         print("server is up", file=sys.stderr)
         server.run("stdio")
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_cli.commands import ROOT as COMMANDS
+from codex_cli.commands.root import ROOT as COMMANDS
 from codex_cli.parser import parse
 from tests.support.codex_clients import end_servers
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codex_cli.commands import ROOT, SHELLS
+from codex_cli.commands.machine import SHELLS
+from codex_cli.commands.root import ROOT
 from codex_cli.options import Command, Option
 from codex_cli.parser import options_of
 from codex_protocol.errors import UsageError

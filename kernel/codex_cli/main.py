@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from codex_cli.commands import ROOT
+from codex_cli.commands.root import ROOT
 from codex_cli.parser import CommandLineError, Parsed, parse
 from codex_protocol.errors import CodexError, UsageError
 

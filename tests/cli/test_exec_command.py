@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_cli.commands import ROOT
+from codex_cli.commands.root import ROOT
 from codex_cli.exec_command import request_of
 from codex_cli.parser import CommandLineError, parse
 from codex_kernel.exec.request import Earlier, ExecRequest, ReviewTarget

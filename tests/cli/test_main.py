@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from codex_cli.commands import ROOT
+from codex_cli.commands.root import ROOT
 from codex_cli.main import main
 from codex_protocol.version import VERSION
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_cli.commands import ROOT
+from codex_cli.commands.root import ROOT
 from codex_cli.parser import CommandLineError, Parsed, options_of, parse
 
 

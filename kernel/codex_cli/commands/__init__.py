@@ -1,0 +1,1 @@
+"""What `codex` takes, as tables by subject; `root.py` joins them."""

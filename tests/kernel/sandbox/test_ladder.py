@@ -86,7 +86,6 @@ def machine_without(site: Site, **missing: int) -> dict[str, Any]:
 
 
 EPERM, ENOSPC, ENOSYS = 1, 28, 38
-needs_bwrap = pytest.mark.skipif(bubblewrap.find() is None, reason="bubblewrap is not installed")
 
 
 def test_a_machine_that_has_everything_is_on_the_first_rung(site: Site) -> None:
@@ -96,7 +95,6 @@ def test_a_machine_that_has_everything_is_on_the_first_rung(site: Site) -> None:
     assert "the login" not in said["out"]
 
 
-@needs_bwrap
 @pytest.mark.parametrize("missing", [{"unshare": EPERM}, {"mount_setattr": EPERM}, {"open_tree": ENOSYS}], ids=str)
 def test_bubblewrap_builds_the_namespaces_where_we_may_not(site: Site, missing: dict[str, int]) -> None:
     said = machine_without(site, **missing)

@@ -16,6 +16,8 @@ from codex_app.security import COOKIE_DAYS, Gate, headers_for
 log = logging.getLogger(__name__)
 
 _ASSETS = Path(__file__).with_name("assets")
+_STYLES = ("page", "thread_list", "head", "conversation", "composer", "dialogs", "narrow")
+"""Sent as one sheet, in this order; the colours and what is drawn in a message come before, from `codex_render`."""
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _MAX_TOKEN = 200
 
@@ -131,7 +133,7 @@ class Asset(Page):
 
 @lru_cache(maxsize=1)
 def assets() -> dict[str, tuple[str, bytes]]:
-    """Every file the page is made of, by name: kind and content. The style sheet of `codex_render` joins ours."""
+    """Every file the page is made of, by name: kind and content."""
     from codex_render.styles import css
 
     found = {
@@ -139,6 +141,6 @@ def assets() -> dict[str, tuple[str, bytes]]:
         for file in sorted(_ASSETS.iterdir())
         if file.suffix in _KINDS
     }
-    kind, own = found["page.css"]
-    found["page.css"] = (kind, css().encode() + own)
+    sheet = css().encode() + b"".join(found.pop(f"{name}.css")[1] for name in _STYLES)
+    found["page.css"] = (_KINDS[".css"], sheet)
     return found

@@ -4,8 +4,8 @@ import {keep, kept, make} from '/assets/dom.js'
 const id = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
 export class Composer {
-  constructor({send, interrupt, files, commands, failed}) {
-    Object.assign(this, {send, interrupt, files, commands, failed})
+  constructor({send, files, registry, failed}) {
+    Object.assign(this, {send, files, registry, failed})
     this.thread = ''
     this.busy = false
     this.queue = []
@@ -19,7 +19,7 @@ export class Composer {
       on: {input: () => this.typed(), keydown: event => this.key(event), blur: () => setTimeout(() => this.offer([]), 150)},
     })
     this.queued = make('ul', {cls: 'queued', 'aria-label': 'Queued messages', hidden: true})
-    this.stop = make('button', {type: 'button', cls: 'stop', hidden: true, on: {click: () => this.interrupt()}}, 'Stop ', make('kbd', {text: 'Esc'}))
+    this.stop = make('button', {type: 'button', cls: 'stop', hidden: true, on: {click: () => registry.run('stop')}}, 'Stop ', make('kbd', {text: 'Esc'}))
     this.go = make('button', {type: 'submit', cls: 'go'}, make('span', {text: 'Send'}), ' ', make('kbd', {text: '⏎'}))
     this.element = make('form', {cls: 'composer', on: {submit: event => { event.preventDefault(); this.submit() }}},
       this.queued, this.list, make('div', {cls: 'field'}, this.text, this.stop, this.go))
@@ -50,10 +50,10 @@ export class Composer {
     const text = this.text.value.trim()
     if (!text) return
     this.offer([])
-    const command = this.commands.find(c => text === '/' + c.name || text.startsWith(`/${c.name} `))
+    const asked = this.registry.parse(text)
     this.text.value = ''
     this.typed()
-    if (command) command.run(text.slice(command.name.length + 1).trim())
+    if (asked) this.registry.run(asked.command.name, asked.words)
     else this.deliver({id: id(), text})
   }
 
@@ -71,7 +71,7 @@ export class Composer {
     const command = /^\/(\S*)$/.exec(before)
     const file = /(?:^|\s)@(\S*)$/.exec(before)
     const asked = ++this.asked
-    if (command) this.offer(this.commands.filter(c => c.name.startsWith(command[1])).slice(0, 8).map(c => ({text: '/' + c.name, about: c.about, use: () => this.replace(before.length, '/' + c.name + (c.argument ? ' ' : ''), !c.argument)})))
+    if (command) this.offer(this.registry.offered(command[1]).slice(0, 8).map(({item}) => ({text: '/' + item.name, about: item.about, use: () => this.replace(before.length, '/' + item.name + (item.argument ? ' ' : ''), !item.argument)})))
     else if (file && file[1]) this.files(file[1]).then(found => {
       if (asked === this.asked) this.offer(found.map(path => ({text: path, use: () => this.replace(file[1].length + 1, path + ' ')})))
     }, () => {})

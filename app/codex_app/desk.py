@@ -86,11 +86,10 @@ class Desk:
 
     def beside(self, room: Room | None) -> str:
         """Begin a new thread in the directory of `room`'s; what to ask for it by."""
-        launch = msgspec.structs.replace(self._asked[self.last], prompt="", images=())
+        asked = self._asked[self.last]
         cwd = None if room is None else room.hub.drawing.state.get("cwd")
-        if cwd:
-            launch = msgspec.structs.replace(launch, options=msgspec.structs.replace(launch.options, cwd=cwd))
-        return self.launch(launch)
+        options = msgspec.structs.replace(asked.options, cwd=cwd or asked.options.cwd, resume=None, fork=None)
+        return self.launch(msgspec.structs.replace(asked, options=options, prompt="", images=()))
 
     async def tiles(self) -> list[dict[str, Any]]:
         """The list: those that wait for a person first, then those that work, then the rest by age."""
@@ -105,7 +104,11 @@ class Desk:
         await asyncio.gather(*(room.aclose() for room in rooms.values()), return_exceptions=True)
 
     async def _launch(self, launch: Launch) -> Room:
-        room = Room(lambda room: self._start(launch, room))
+        earlier = launch.options.resume
+        if earlier is not None and await self._is_open(earlier):
+            room = await self.room(earlier)
+        else:
+            room = Room(lambda room: self._start(launch, room))
         connection = await room.connection()
         self._rooms[room.thread_id] = room
         if launch.prompt or launch.images:
@@ -113,6 +116,12 @@ class Desk:
             items += [LocalImageInput(path) for path in launch.images]
             await connection.submit(UserInput(items=tuple(items), client_id=secrets.token_hex(8)))
         return room
+
+    async def _is_open(self, thread_id: str) -> bool:
+        """Whether it runs, or is being opened here: a second kernel could not write it."""
+        if thread_id in self._rooms or thread_id in self._opening:
+            return True
+        return await asyncio.to_thread(running_thread, self.home, thread_id) is not None
 
     async def _open(self, thread_id: str) -> Room:
         room = Room(lambda room: self._join(thread_id, room))

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, cast
 
+from codex_cli.earlier_thread import earlier_thread
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_kernel.exec.request import Earlier, ExecRequest, ReviewTarget
@@ -29,12 +30,12 @@ def request_of(parsed: Parsed) -> ExecRequest:
     """
     _check_conflicts(parsed)
     kind = parsed.path[-1]
-    earlier, prompt = _earlier(parsed, kind)
+    earlier, prompt = earlier_thread(parsed)
     sandbox = parsed.one("sandbox")
     cwd, last, schema = parsed.one("cd"), parsed.one("output_last_message"), parsed.one("output_schema")
     return ExecRequest(
         prompt=prompt,
-        earlier=earlier,
+        earlier=Earlier(how=earlier.how, name=earlier.name, everywhere=earlier.everywhere) if earlier else None,
         review=_review(parsed, prompt) if kind == "review" else None,
         overrides=parsed.many("config"),
         model=parsed.one("model"),
@@ -76,21 +77,6 @@ def _check_conflicts(parsed: Parsed) -> None:
     policy = parsed.one("ask_for_approval")
     if policy not in (None, "never"):
         say(f"note: 'codex exec' never asks; '--ask-for-approval {policy}' counts as 'never'")
-
-
-def _earlier(parsed: Parsed, kind: str) -> tuple[Earlier | None, str | None]:
-    words = parsed.words
-    if kind not in ("resume", "fork"):
-        return None, words[0] if words else None
-    how = "resume" if kind == "resume" else "fork"
-    everywhere = parsed.flag("all")
-    if parsed.flag("last"):
-        if len(words) > 1:
-            raise CommandLineError("'--last' takes no id: give the prompt alone", parsed.chain)
-        return Earlier(how=how, everywhere=everywhere), words[0] if words else None
-    if not words:
-        raise CommandLineError("which thread? give its id or name, or '--last'", parsed.chain)
-    return Earlier(how=how, name=words[0]), words[1] if len(words) > 1 else None
 
 
 def _review(parsed: Parsed, prompt: str | None) -> ReviewTarget:

@@ -125,6 +125,14 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.threads_command import run_threads_command
 
             return run_threads_command(parsed)
+        case ("archive",) | ("unarchive",) | ("delete",):
+            from codex_cli.thread_changes_command import run_thread_changes_command
+
+            return run_thread_changes_command(parsed)
+        case ("search",):
+            from codex_cli.search_command import run_search_command
+
+            return run_search_command(parsed)
         case ("rules", _):
             from codex_cli.rules_command import run_rules_command
 
@@ -143,7 +151,7 @@ def _run(parsed: Parsed) -> int:
             return _print(completion_script(parsed.words[0] if parsed.words else "bash"))
         case ("help",):
             return _help(parsed)
-        case ():
+        case () | ("resume",) | ("fork",):
             from codex_cli.page_command import run_page_command
 
             return run_page_command(parsed)

@@ -1,4 +1,4 @@
-"""`codex` alone: the page at localhost, in this directory, with this environment and these flags."""
+"""`codex`, `codex resume`, `codex fork`: the page at localhost, with this environment and these flags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from codex_cli.earlier_thread import earlier_thread
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_protocol.attach import KernelOptions
@@ -20,17 +21,29 @@ def run_page_command(parsed: Parsed) -> int:
     from codex_app.server import run_page
     from codex_client.fork_server import current_umask
     from codex_store.home import find_home
+    from codex_store.threads import earlier_thread as stored_thread
 
     home = find_home()
     home.ensure()
+    earlier, prompt = earlier_thread(parsed)
+    flags = _flags(parsed)
     cwd = _directory(parsed.one("cd"))
+    info = None if earlier is None else stored_thread(home, earlier.name, None if earlier.everywhere else cwd)
+    if info is not None and parsed.one("cd") is None and info.cwd and os.path.isdir(info.cwd):
+        cwd = Path(info.cwd)
     launch = Launch(
         options=KernelOptions(
-            cwd=str(cwd), overrides=parsed.many("config"), flags=_flags(parsed), originator="codex_page", stay=True
+            cwd=str(cwd),
+            overrides=parsed.many("config"),
+            flags=flags,
+            resume=info.id if info is not None and earlier is not None and earlier.how == "resume" else None,
+            fork=info.id if info is not None and earlier is not None and earlier.how == "fork" else None,
+            originator="codex_page",
+            stay=True,
         ),
         env=dict(os.environ),
         umask=current_umask(),
-        prompt=(parsed.words[0] if parsed.words else "").strip(),
+        prompt=(prompt or "").strip(),
         images=tuple(_image(path) for value in parsed.many("image") for path in value.split(",") if path),
     )
     return run_page(home, launch, port=_port(parsed), browser=not parsed.flag("no_browser"), say=_say)

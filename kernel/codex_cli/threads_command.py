@@ -7,7 +7,8 @@ import sys
 import time
 from typing import Any
 
-from codex_cli.parser import CommandLineError, Parsed
+from codex_cli.numbers import above_zero
+from codex_cli.parser import Parsed
 from codex_render.amounts import count
 from codex_render.excerpt import shorten
 from codex_render.safe_text import one_line
@@ -114,11 +115,4 @@ def _row(info: ThreadInfo | None, running: RunningThread | None) -> dict[str, An
 
 
 def _limit(parsed: Parsed) -> int | None:
-    if parsed.flag("all"):
-        return None
-    text = parsed.one("limit")
-    if text is None:
-        return _LIMIT
-    if not text.isdigit() or int(text) < 1:
-        raise CommandLineError(f"'--limit' takes a number above 0, not '{text}'", parsed.chain)
-    return int(text)
+    return None if parsed.flag("all") else above_zero(parsed, "limit") or _LIMIT

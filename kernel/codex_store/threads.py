@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from codex_store.thread_info import ThreadInfo, read_info
 from codex_store.thread_names import thread_names
 
 _MAX_TEXT_CHARS = 2_000_000
+_ID_BEGINNING = re.compile(r"[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
+"""Four characters at least: fewer may be a name mistyped."""
 
 
 def list_threads(
@@ -74,11 +77,31 @@ def last_thread(home: Home, cwd: Path | str | None = None) -> ThreadInfo | None:
     return None
 
 
-def find_thread(home: Home, id_or_name: str) -> ThreadInfo:
-    """The thread of that id, archived or not, or of that name.
+def earlier_thread(home: Home, id_or_name: str | None, cwd: Path | None) -> ThreadInfo:
+    """The thread a command goes on with: by id or name, or the newest.
+
+    Args:
+        home: Whose.
+        id_or_name: None: the newest.
+        cwd: The newest of this directory; None: of any.
 
     Raises:
-        RolloutError: There is none, or several have the name; then they are listed.
+        RolloutError: There is none, or several.
+    """
+    if id_or_name is not None:
+        return find_thread(home, id_or_name)
+    newest = last_thread(home, cwd)
+    if newest is None:
+        where = f" of {cwd} (--last --all takes the newest of any directory)" if cwd is not None else ""
+        raise RolloutError(f"there is no earlier thread{where}")
+    return newest
+
+
+def find_thread(home: Home, id_or_name: str) -> ThreadInfo:
+    """The thread of that id, archived or not, of that name, or the only one whose id begins like this.
+
+    Raises:
+        RolloutError: There is none, or several have the name or the beginning; then they are listed.
     """
     wanted = id_or_name.strip()
     names = thread_names(home.root)
@@ -92,6 +115,10 @@ def find_thread(home: Home, id_or_name: str) -> ThreadInfo:
     ]
     found = [info for thread_id in ids if (info := _of_id(home, thread_id, names)) is not None]
     found = [info for info in found if not info.archived] or found
+    match_by = "are called"
+    if not found and _ID_BEGINNING.fullmatch(wanted):
+        found = [info for thread_id in _ids_beginning(home, wanted.lower()) if (info := _of_id(home, thread_id, names))]
+        match_by = "have ids that begin with"
     match found:
         case []:
             raise RolloutError(f"There is no thread with the id or name {wanted!r}.")
@@ -99,7 +126,13 @@ def find_thread(home: Home, id_or_name: str) -> ThreadInfo:
             return info
         case _:
             listed = ", ".join(f"{info.id} ({info.cwd or 'unknown directory'})" for info in found)
-            raise RolloutError(f"Several threads are called {wanted!r}; say which by its id: {listed}.")
+            raise RolloutError(f"Several threads {match_by} {wanted!r}; say which by its id: {listed}.")
+
+
+def _ids_beginning(home: Home, beginning: str) -> list[str]:
+    entries = [*all_rollouts(home, archived=False), *all_rollouts(home, archived=True)]
+    ids = {thread_id for entry in entries if (thread_id := thread_id_of(entry.name))}
+    return sorted(thread_id for thread_id in ids if thread_id.startswith(beginning))
 
 
 def _of_id(home: Home, thread_id: str, names: dict[str, str]) -> ThreadInfo | None:

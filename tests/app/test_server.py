@@ -6,19 +6,20 @@ import contextlib
 import stat
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from codex_app.desk import Desk
+from codex_app.desk import Desk, Launch
 from codex_app.pages import assets
 from codex_app.place import Place
 from codex_app.rooms import Room, Viewer
 from codex_app.server import PageServer, serving
 from codex_protocol import events as ev
+from codex_protocol.attach import KernelOptions
 from codex_protocol.events import NumberedEvent
 from codex_store.home import Home
 
@@ -201,4 +202,33 @@ async def test_a_thread_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) 
     desk = Desk(Home(root=tmp_path))
     with pytest.raises(Exception, match="choose it from the list"):
         await desk.room("launch-123")
+    await desk.aclose()
+
+
+async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("a second kernel could not write the thread")
+
+    class Listening:
+        thread_id = "t-1"
+        submitted: ClassVar[list[Any]] = []
+
+        async def submit(self, op: Any) -> None:
+            self.submitted.append(op)
+
+        async def aclose(self) -> None:
+            return
+
+    async def connect(room: Room) -> Any:
+        return Listening()
+
+    monkeypatch.setattr("codex_app.desk.start_kernel", start)
+    desk = Desk(Home(root=tmp_path))
+    open_room = desk._rooms["t-1"] = Room(connect)
+    options = KernelOptions(cwd=str(tmp_path), resume="t-1")
+    name = desk.launch(Launch(options=options, env={}, umask=0o22, prompt="go on"))
+    assert await desk.room(name) is open_room
+    assert [op.items[0].text for op in Listening.submitted] == ["go on"]
     await desk.aclose()

@@ -22,7 +22,7 @@ from codex_cli.commands.shared import (
     STRICT,
     TRUST,
 )
-from codex_cli.commands.threads import THREADS
+from codex_cli.commands.threads import ARCHIVE, DELETE, FORK, RESUME, SEARCH_THREADS, THREADS, UNARCHIVE
 from codex_cli.commands.turns import EXEC, PROTO, REVIEW
 from codex_cli.options import Command, Option
 
@@ -70,13 +70,13 @@ ROOT = Command(
         MCP,
         MCP_SERVER,
         THREADS,
-        _later("archive", "archiving a thread"),
-        _later("unarchive", "bringing an archived thread back"),
-        _later("delete", "deleting a thread"),
-        _later("resume", "opening an earlier thread in the page; 'codex exec resume' works"),
-        _later("fork", "forking a thread in the page; 'codex exec fork' works"),
+        RESUME,
+        FORK,
+        SEARCH_THREADS,
+        ARCHIVE,
+        UNARCHIVE,
+        DELETE,
         KERNEL,
-        _later("search", "searching threads and files"),
         _later("export", "exporting threads"),
         _later("features", "listing features"),
         _later("doctor", "checking the installation"),

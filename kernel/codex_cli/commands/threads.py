@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from codex_cli.commands.shared import ALL, LAST
 from codex_cli.options import Command, Option
+
+_LINES = Option("--json", help="Print JSON, an object on a line of its own each")
+_WHICH = "A thread is named by its id, the beginning of its id, or its name; 'codex threads' lists them."
 
 THREADS = Command(
     "threads",
@@ -15,4 +19,47 @@ THREADS = Command(
     ),
     arguments=("[WORDS]",),
     details="With WORDS, only threads in which every word was said, or stands in the name or directory.",
+)
+
+SEARCH_THREADS = Command(
+    "search",
+    "Search everything said, run, printed and patched in all threads",
+    options=(_LINES, Option("--limit", metavar="N", help="At most so many places (default: 20)")),
+    arguments=("WORD...",),
+    details="Finds the places where all words stand together, archived threads included. A word may end in '*'; words "
+    "inside double quotes stand side by side: codex search '\"connection reset\" test*'",
+)
+
+RESUME = Command(
+    "resume",
+    "Open an earlier thread in the page and go on with it",
+    options=(LAST, ALL),
+    arguments=("[ID|NAME]", "[PROMPT]"),
+    inherits=True,
+    details=f"It works in its own directory, unless -C names another. With --last, the first word is the prompt.\n\n"
+    f"{_WHICH} Without the page: codex exec resume.",
+)
+FORK = Command(
+    "fork",
+    "Open a new thread in the page that begins with what an earlier one holds",
+    options=(LAST, ALL),
+    arguments=("[ID|NAME]", "[PROMPT]"),
+    inherits=True,
+    details=f"It works in the earlier one's directory, unless -C names another. With --last, the first word is the "
+    f"prompt.\n\n{_WHICH} Without the page: codex exec fork.",
+)
+
+ARCHIVE = Command(
+    "archive",
+    "Take threads out of the lists; they can be taken back and resumed",
+    arguments=("ID|NAME...",),
+    details=_WHICH,
+)
+UNARCHIVE = Command("unarchive", "Take archived threads back", arguments=("ID|NAME...",), details=_WHICH)
+DELETE = Command(
+    "delete",
+    "Delete threads for good",
+    options=(Option("-y", "--yes", aliases=("--force",), help="Ask no question first"),),
+    arguments=("ID|NAME...",),
+    details=_WHICH,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codex_cli.commands.shared import (
     ADD_DIR,
+    ALL,
     APPROVAL,
     APPROVAL_POLICIES,
     BYPASS,
@@ -17,6 +18,7 @@ from codex_cli.commands.shared import (
     IGNORE_CONFIG,
     IGNORE_RULES,
     IMAGE,
+    LAST,
     LOCAL,
     MODEL,
     OSS,
@@ -68,8 +70,6 @@ _EXEC_OPTIONS = (
     Option("--thread-source", metavar="SOURCE", help=""),
 )
 
-LAST = Option("--last", help="The newest thread of this directory")
-ALL = Option("--all", help="With --last: of any directory")
 
 _REVIEW_OPTIONS = (
     Option("--uncommitted", help="Review what is not committed yet"),

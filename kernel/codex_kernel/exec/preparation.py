@@ -113,12 +113,6 @@ def find_earlier(earlier: Earlier, home: Home, cwd: Path) -> Path:
     Raises:
         CodexError: There is none of that id or name, or several.
     """
-    from codex_store.threads import find_thread, last_thread
+    from codex_store.threads import earlier_thread
 
-    if earlier.name is not None:
-        return find_thread(home, earlier.name).path
-    newest = last_thread(home, None if earlier.everywhere else cwd)
-    if newest is None:
-        where = "" if earlier.everywhere else f" of {cwd} (--last --all takes the newest of any directory)"
-        raise CodexError(f"there is no earlier thread{where}")
-    return newest.path
+    return earlier_thread(home, earlier.name, None if earlier.everywhere else cwd).path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from codex_client.api import Codex, Thread, Turn
+    from codex_client.approvals import HunkChoice, hunks
     from codex_client.async_client import AsyncCodex, Settings
     from codex_client.async_thread import AsyncThread
     from codex_client.async_turn import AsyncTurn
@@ -20,6 +21,7 @@ __all__ = [
     "AsyncThread",
     "AsyncTurn",
     "Codex",
+    "HunkChoice",
     "InvalidAnswer",
     "KernelLost",
     "Settings",
@@ -27,6 +29,7 @@ __all__ = [
     "Turn",
     "TurnFailed",
     "TurnResult",
+    "hunks",
     "load_ipython_extension",
 ]
 
@@ -35,6 +38,7 @@ _HOMES = {
     "AsyncThread": "async_thread",
     "AsyncTurn": "async_turn",
     "Codex": "api",
+    "HunkChoice": "approvals",
     "InvalidAnswer": "errors",
     "KernelLost": "errors",
     "Settings": "async_client",
@@ -42,6 +46,7 @@ _HOMES = {
     "Turn": "api",
     "TurnFailed": "errors",
     "TurnResult": "results",
+    "hunks": "approvals",
 }
 
 

@@ -6,8 +6,8 @@ A question is put in words with the choices; an answer that comes after somebody
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -19,14 +19,17 @@ from codex_protocol.events import (
     McpApprovalRequest,
 )
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.review import HunkChoice, check_choices
 from codex_render.command_words import script_of
+from codex_render.diff_files import of_change
 from codex_render.diff_rows import counts
 from codex_render.safe_text import one_line, visible
 
 Question = ApprovalRequest
-Answer = ReviewDecision | bool | str
+Answer = ReviewDecision | bool | str | Sequence[HunkChoice]
 Callback = Callable[[Question], Answer | Awaitable[Answer]]
-"""True allows once, False denies; else a `ReviewDecision` or its name."""
+"""True allows once, False denies; else a `ReviewDecision` or its name. `HunkChoice`s allow a patch but for what they
+say: `[HunkChoice(path=…, hunk=0, take=False, note="why")]`; `hunks(question)` lists what there is to choose from."""
 Approvals = Literal["auto", "ask", "deny"] | Callback
 """`ask`: `input()`; `deny`: this client answers nothing; `auto`: ask where somebody sits, else deny."""
 
@@ -58,6 +61,43 @@ def approver(approvals: Approvals) -> Callback | None:
             return None
         case other:  # pyright: ignore[reportUnnecessaryComparison]  # people write scripts without a type checker
             raise UsageError(f"approvals must be 'auto', 'ask', 'deny' or a function, not {other!r}")
+
+
+class PatchHunk(NamedTuple):
+    """A part of a patch that can be taken or refused."""
+
+    path: str
+    hunk: int
+    removed: tuple[str, ...]
+    """Lines that go."""
+    added: tuple[str, ...]
+    """Lines that come."""
+
+
+def hunks(question: ApplyPatchApprovalRequest) -> list[PatchHunk]:
+    """The hunks of a patch as `HunkChoice` names them."""
+    found: list[PatchHunk] = []
+    for path, change in question.changes.items():
+        for number, hunk in enumerate(of_change(path, change).hunks):
+            removed = tuple(row.text for row in hunk.rows if row.kind == "removed")
+            added = tuple(row.text for row in hunk.rows if row.kind == "added")
+            found.append(PatchHunk(path, number, removed, added))
+    return found
+
+
+def answer_of(answer: object, question: Question) -> tuple[ReviewDecision, tuple[HunkChoice, ...]]:
+    """What a callback's answer means, with what it says of a patch's parts.
+
+    Raises:
+        UsageError: Nothing, or nothing for this question.
+    """
+    if not isinstance(answer, list | tuple):
+        return decision_of(answer), ()
+    choices = tuple(choice for choice in answer if isinstance(choice, HunkChoice))  # pyright: ignore[reportUnknownVariableType]
+    if len(choices) != len(answer) or not choices or not isinstance(question, ApplyPatchApprovalRequest):  # pyright: ignore[reportUnknownArgumentType]
+        raise UsageError("a list as an answer must hold HunkChoice objects, and the question must be about a patch")
+    check_choices(question.changes, choices)
+    return ReviewDecision.APPROVED, choices
 
 
 def decision_of(answer: object) -> ReviewDecision:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from codex_client.approvals import Callback, Question, decision_of, place
+from codex_client.approvals import Callback, Question, answer_of, place
 from codex_client.errors import KernelLost, TurnFailed
 from codex_client.portal import in_caller
 from codex_client.results import Passed, TurnResult
@@ -29,6 +29,7 @@ from codex_protocol.events import (
 )
 from codex_protocol.ops import ExecApproval, Interrupt, McpApproval, PatchApproval, TextInput, UserInput
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.review import HunkChoice
 
 if TYPE_CHECKING:
     from codex_client.async_thread import AsyncThread
@@ -256,16 +257,17 @@ class AsyncTurn:
             await asyncio.wait({asking, answered}, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 return  # somebody else was faster
-            decision = decision_of(cast("object", asking.result()))
+            decision, choices = answer_of(cast("object", asking.result()), question)
         finally:
             asking.cancel()
             answered.cancel()
-        await self._decide(question, decision)
+        await self._decide(question, decision, choices)
 
-    async def _decide(self, question: Question, decision: ReviewDecision) -> None:
-        await self._thread.connection.submit(
-            _ANSWERS[type(question)](id=question.approval_id, decision=decision, by=place())
-        )
+    async def _decide(self, question: Question, decision: ReviewDecision, choices: tuple[HunkChoice, ...] = ()) -> None:
+        op = _ANSWERS[type(question)](id=question.approval_id, decision=decision, by=place())
+        if isinstance(op, PatchApproval):
+            op = msgspec.structs.replace(op, choices=choices)
+        await self._thread.connection.submit(op)
 
     async def _answered(self, approval_id: str) -> None:
         while approval_id not in self._resolved and not self.ended:

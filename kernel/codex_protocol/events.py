@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy
+from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleSuggestion
 
 
@@ -470,6 +471,8 @@ class ApprovalResolved(_Event, tag="approval_resolved", frozen=True, kw_only=Tru
     decision: ReviewDecision
     by: str | None = None
     """Who answered; None when nobody could and it was denied at once."""
+    choices: tuple[HunkChoice, ...] = ()
+    """Of a patch: what was said of its parts."""
 
 
 class BackgroundEvent(_Event, tag="background_event", frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
+from codex_protocol.review import HunkChoice
 from codex_protocol.rules import RuleAmendment
 
 
@@ -103,6 +104,9 @@ class PatchApproval(_Op, tag="patch_approval", frozen=True, kw_only=True):
     id: str
     decision: ReviewDecision
     by: str | None = None
+    choices: tuple[HunkChoice, ...] = ()
+    """With an approval: the parts that are not taken, or with other text. What none speaks of is taken. With any answer
+    their notes are passed on to the model."""
 
 
 class McpApproval(_Op, tag="mcp_approval", frozen=True, kw_only=True):

@@ -65,7 +65,21 @@ def parse_diff(text: str) -> list[FileDiff]:
 
 def of_changes(changes: Mapping[Path, FileChange] | Mapping[str, FileChange]) -> list[FileDiff]:
     """The files of a patch, in the order of their names."""
-    return [_of_change(str(path), change) for path, change in sorted(changes.items(), key=lambda item: str(item[0]))]
+    return [of_change(str(path), change) for path, change in sorted(changes.items(), key=lambda item: str(item[0]))]
+
+
+def of_change(path: str, change: FileChange) -> FileDiff:
+    """One file of a patch."""
+    if change.update is not None:
+        reader = _Reader(change.update.unified_diff.split("\n"))
+        hunks = list(reader.hunks_alone())
+        moved = change.update.move_path
+        if moved is not None and str(moved) != path:
+            return FileDiff(str(moved), path, "renamed", hunks)
+        return FileDiff(path, None, "modified", hunks)
+    rows = list(rows_of_change(change))
+    status: Status = "added" if change.add is not None else "deleted"
+    return FileDiff(path, None, status, [Hunk(rows, 0, "")] if rows else [], "" if rows else "empty file")
 
 
 def side_by_side(hunk: Hunk) -> list[tuple[DiffRow | None, DiffRow | None]]:
@@ -101,19 +115,6 @@ def _begins_group(run: list[DiffRow], row: DiffRow) -> bool:
     if (row.kind == "context") == changed:
         return True
     return row.kind == "removed" and any(before.kind == "added" for before in run)
-
-
-def _of_change(path: str, change: FileChange) -> FileDiff:
-    if change.update is not None:
-        reader = _Reader(change.update.unified_diff.split("\n"))
-        hunks = list(reader.hunks_alone())
-        moved = change.update.move_path
-        if moved is not None and str(moved) != path:
-            return FileDiff(str(moved), path, "renamed", hunks)
-        return FileDiff(path, None, "modified", hunks)
-    rows = list(rows_of_change(change))
-    status: Status = "added" if change.add is not None else "deleted"
-    return FileDiff(path, None, status, [Hunk(rows, 0, "")] if rows else [], "" if rows else "empty file")
 
 
 class _Reader:

@@ -11,6 +11,7 @@ import msgspec
 
 from codex_protocol.events import ApprovalRequest, ApprovalResolved
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.review import HunkChoice
 from codex_store.rollout_lines import ApprovalAnswered, ApprovalRequested
 
 
@@ -23,6 +24,8 @@ class ApprovalAnswer(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     """When it was written, UTC."""
     digest: str
+    choices: tuple[HunkChoice, ...] = ()
+    """Of a patch: which parts were not taken, or taken with other text."""
 
 
 class ApprovalRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,11 @@ class ApprovalRecords:
         if record is None or record.answer is not None:
             return None
         return ApprovalAnswered(
-            approval_id=resolved.approval_id, digest=record.request.digest, decision=resolved.decision, by=resolved.by
+            approval_id=resolved.approval_id,
+            digest=record.request.digest,
+            decision=resolved.decision,
+            by=resolved.by,
+            choices=resolved.choices,
         )
 
     def answered(self, answer: ApprovalAnswered, at: str) -> bool:
@@ -71,7 +78,9 @@ class ApprovalRecords:
         self._by_id[answer.approval_id] = ApprovalRecord(
             request=record.request,
             at=record.at,
-            answer=ApprovalAnswer(decision=answer.decision, by=answer.by, at=at, digest=answer.digest),
+            answer=ApprovalAnswer(
+                decision=answer.decision, by=answer.by, at=at, digest=answer.digest, choices=answer.choices
+            ),
         )
         return True
 

@@ -25,6 +25,7 @@ from codex_protocol.policy import (
     SandboxPolicy,
     WorkspaceWrite,
 )
+from codex_protocol.review import HunkChoice
 
 SESSION_META = "session_meta"
 RESPONSE_ITEM = "response_item"
@@ -250,6 +251,8 @@ class ApprovalAnswered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     decision: ReviewDecision
     by: str | None = None
     """Who answered; None when nobody could and it was denied at once."""
+    choices: tuple[HunkChoice, ...] = ()
+    """Of a patch: which parts were not taken or taken with other text. With the digest they say every byte written."""
 
 
 WorkbenchLine = ApprovalRequested | ApprovalAnswered

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codex_client.approvals import approver, ask, decision_of, words_of
+from codex_client.approvals import HunkChoice, PatchHunk, answer_of, approver, ask, decision_of, hunks, words_of
 from codex_protocol.errors import UsageError
 from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange, SandboxFacts
 from codex_protocol.policy import ReviewDecision
@@ -41,6 +41,24 @@ def test_a_command_is_asked_with_all_that_matters() -> None:
 def test_a_patch_is_asked_with_its_files() -> None:
     assert "/w/new.py (+2 -0)" in words_of(PATCH)
     assert "write below /w from now on" in words_of(PATCH)
+
+
+def test_a_patch_can_be_answered_by_its_hunks() -> None:
+    assert hunks(PATCH) == [PatchHunk("/w/new.py", 0, (), ("a", "b"))]
+    choices = (HunkChoice(path="/w/new.py", hunk=0, text="c\n"),)
+    assert answer_of(list(choices), PATCH) == (ReviewDecision.APPROVED, choices)
+    assert answer_of(False, PATCH) == (ReviewDecision.DENIED, ())
+
+
+@pytest.mark.parametrize("answer", [[], ["yes"], [HunkChoice(path="/w/other.py")]])
+def test_choices_for_nothing_are_refused(answer: object) -> None:
+    with pytest.raises(UsageError):
+        answer_of(answer, PATCH)
+
+
+def test_choices_are_refused_for_a_command() -> None:
+    with pytest.raises(UsageError, match="about a patch"):
+        answer_of([HunkChoice(path="/w/new.py")], COMMAND)
 
 
 @pytest.mark.parametrize(

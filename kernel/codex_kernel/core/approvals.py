@@ -11,7 +11,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from codex_kernel.policy.interface import Ask
+from codex_kernel.tools.interface import Answered
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalRequest,
@@ -23,6 +26,7 @@ from codex_protocol.events import (
     SandboxFacts,
 )
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.review import HunkChoice, check_choices
 from codex_protocol.rules import RuleSuggestion
 
 AskHooks = Callable[[ApprovalRequest], Awaitable[bool | None]]
@@ -52,13 +56,13 @@ class Approvals:
         self.approved_digests = set(approved_digests)
         """Of what was approved for the whole thread."""
         self._recorder = recorder
-        self._open: dict[str, tuple[ApprovalRequest, asyncio.Future[ReviewDecision], Callable[[EventMsg], None]]] = {}
+        self._open: dict[str, tuple[ApprovalRequest, asyncio.Future[Answered], Callable[[EventMsg], None]]] = {}
 
     def pending(self) -> tuple[ApprovalRequest, ...]:
         """The questions nobody has answered yet, oldest first."""
         return tuple(request for request, _, _ in self._open.values())
 
-    async def ask(self, request: ApprovalRequest, emit: Callable[[EventMsg], None]) -> ReviewDecision:
+    async def ask(self, request: ApprovalRequest, emit: Callable[[EventMsg], None]) -> Answered:
         """Record and report a question, then wait without limit for its answer.
 
         Where nobody can answer it is denied at once, and that is recorded too.
@@ -69,8 +73,8 @@ class Approvals:
         self._recorder.event(request)
         if not self.can_ask:
             self._settle(request, ReviewDecision.DENIED, None, emit)
-            return ReviewDecision.DENIED
-        answer: asyncio.Future[ReviewDecision] = asyncio.get_running_loop().create_future()
+            return Answered(ReviewDecision.DENIED)
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._open[request.approval_id] = (request, answer, emit)
         emit(request)
         try:
@@ -91,20 +95,28 @@ class Approvals:
         """Whether that question waits for an answer."""
         return approval_id in self._open
 
-    def answer(self, approval_id: str, decision: ReviewDecision, by: str | None) -> bool:
-        """Take an answer; False when there is no such open question (any more)."""
+    def answer(
+        self, approval_id: str, decision: ReviewDecision, by: str | None, choices: tuple[HunkChoice, ...] = ()
+    ) -> bool:
+        """Take an answer; False when there is no such open question (any more).
+
+        Raises:
+            UsageError: The choices do not speak of the question's patch; it stays open.
+        """
         entry = self._open.get(approval_id)
         if entry is None:
             return False
         request, answer, emit = entry
-        resolved = _resolved(request, decision, by or "unnamed client")
+        if choices:
+            check_choices(request.changes if isinstance(request, ApplyPatchApprovalRequest) else {}, choices)
+        resolved = msgspec.structs.replace(_resolved(request, decision, by or "unnamed client"), choices=choices)
         self._recorder.event(resolved)  # where that fails the question stays open
         del self._open[approval_id]
         if decision is ReviewDecision.APPROVED_FOR_SESSION:
             self.approved_digests.add(request.digest)
         emit(resolved)
         if not answer.done():
-            answer.set_result(decision)
+            answer.set_result(Answered(decision, choices))
         return True
 
     def _settle(
@@ -141,7 +153,7 @@ class TurnApprover:
 
     async def command(self, *, call_id: str, argv: tuple[str, ...], cwd: Path, ask: Ask, digest: str) -> ReviewDecision:
         """The answer for a command; an approval for the thread covers the same command again."""
-        return await self._decide(
+        answer = await self._decide(
             ExecApprovalRequest(
                 call_id=call_id,
                 approval_id=_new_id(),
@@ -155,10 +167,9 @@ class TurnApprover:
                 suggestions=self._suggest(argv, ask) if self._approvals.can_ask else (),
             )
         )
+        return answer.decision
 
-    async def patch(
-        self, *, call_id: str, changes: dict[str, FileChange], reason: str | None, digest: str
-    ) -> ReviewDecision:
+    async def patch(self, *, call_id: str, changes: dict[str, FileChange], reason: str | None, digest: str) -> Answered:
         """The answer for a patch."""
         return await self._decide(
             ApplyPatchApprovalRequest(
@@ -170,7 +181,7 @@ class TurnApprover:
         self, *, call_id: str, server: str, tool: str, arguments: Any, reason: str | None, digest: str
     ) -> ReviewDecision:
         """The answer for a call to an MCP server; an approval for the thread covers the same call again."""
-        return await self._decide(
+        answer = await self._decide(
             McpApprovalRequest(
                 call_id=call_id,
                 approval_id=_new_id(),
@@ -181,17 +192,18 @@ class TurnApprover:
                 reason=reason,
             )
         )
+        return answer.decision
 
-    async def _decide(self, request: ApprovalRequest) -> ReviewDecision:
+    async def _decide(self, request: ApprovalRequest) -> Answered:
         hooked = None if self._ask_hooks is None else await self._ask_hooks(request)
         if hooked is not None:
             decision = ReviewDecision.APPROVED if hooked else ReviewDecision.DENIED
             self._approvals.answered_by_hook(request, decision, self._emit)
-            return decision
-        decision = await self._approvals.ask(request, self._emit)
-        if decision is ReviewDecision.ABORT:
+            return Answered(decision)
+        answer = await self._approvals.ask(request, self._emit)
+        if answer.decision is ReviewDecision.ABORT:
             self._abort()
-        return decision
+        return answer
 
 
 def _resolved(request: ApprovalRequest, decision: ReviewDecision, by: str | None) -> ApprovalResolved:

@@ -17,7 +17,7 @@ from codex_kernel.core.event_log import EventLog, Listener
 from codex_kernel.core.opening import Opened, open_thread
 from codex_kernel.core.state import ThreadState
 from codex_kernel.core.thread_mcp import ThreadMcp
-from codex_protocol.errors import CodexError, ConfigError, ThreadError
+from codex_protocol.errors import CodexError, ConfigError, ThreadError, UsageError
 from codex_protocol.events import (
     BackgroundEvent,
     ConversationHistory,
@@ -598,7 +598,12 @@ class Thread:
                 await self._add_rules(id, op.amendments, op.decision)
             except ConfigError as error:
                 self._emit(id, Warning(message=f"No rule was added: {error}."))
-        known = self._state.approvals.answer(op.id, op.decision, op.by)
+        choices = op.choices if isinstance(op, PatchApproval) else ()
+        try:
+            known = self._state.approvals.answer(op.id, op.decision, op.by, choices)
+        except UsageError as error:
+            self._emit(id, Warning(message=f"That answer was not taken: {error}."))
+            return
         if not known:
             self._emit(id, Warning(message="That question has been answered already, or its turn has ended."))
         elif op.decision is ReviewDecision.ABORT:

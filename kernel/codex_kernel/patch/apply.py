@@ -17,7 +17,7 @@ from codex_kernel.patch.disk import Folders, Snapshot, overwrite, stage, take, u
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch, verify
 from codex_protocol.errors import PatchError
 
-__all__ = ["Applied", "apply", "verify"]
+__all__ = ["Applied", "PatchStale", "apply", "check_unchanged", "verify"]
 
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
@@ -64,6 +64,31 @@ def apply(verified: VerifiedPatch) -> Applied:
     return Applied(verified.summary, tuple(edit.path for edit in edits))
 
 
+def check_unchanged(verified: VerifiedPatch) -> None:
+    """Refuse a patch whose files are not as they were when it was verified; nothing is written.
+
+    Raises:
+        PatchStale: Says which.
+    """
+    with Folders() as folders:
+        writing = _Writing(folders)
+        for edit in verified.files:
+            if edit.has_effect():
+                writing.check(edit)
+
+
+class PatchStale(PatchError):
+    """A file changed since the patch was verified.
+
+    Attributes:
+        path: The file as the patch names it.
+    """
+
+    def __init__(self, path: Path, reason: str | None) -> None:
+        super().__init__(f"{path} changed since the patch was checked ({reason}); nothing was written, read it again")
+        self.path = path
+
+
 class _Writing:
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -79,9 +104,9 @@ class _Writing:
         except FileNotFoundError:
             now = None
         except OSError as error:
-            raise _changed(edit, error.strerror) from error
+            raise PatchStale(edit.named, error.strerror) from error
         if not _same(now, edit.before):
-            raise _changed(edit, "it is not the file it was")
+            raise PatchStale(edit.named, "it is not the file it was")
         if now is not None:
             self._inodes[edit.path] = now.inode
 
@@ -142,9 +167,3 @@ def _same(now: Snapshot | None, before: Snapshot | None) -> bool:
     if now is None or before is None:
         return now is before
     return now.data == before.data and now.is_link() == before.is_link()
-
-
-def _changed(edit: FileEdit, reason: str | None) -> PatchError:
-    return PatchError(
-        f"{edit.named} changed since the patch was checked ({reason}); nothing was written, read it again"
-    )

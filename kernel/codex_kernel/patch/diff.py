@@ -76,7 +76,7 @@ def unified(old: Side, new: Side, ranges: Sequence[Range], *, context: int) -> s
         context: Lines shown around a change.
     """
     out: list[str] = []
-    for group in _groups(ranges, context):
+    for group in groups(ranges, context):
         first, last = group[0], group[-1]
         old_start, new_start = (
             max(0, first.old_start - context),
@@ -108,7 +108,7 @@ def _span(start: int, end: int) -> str:
     return f"{start + (end > start)},{end - start}"
 
 
-def _groups(ranges: Sequence[Range], context: int) -> list[list[Range]]:
+def groups(ranges: Sequence[Range], context: int) -> list[list[Range]]:
     """Changes whose context would touch, together."""
     groups: list[list[Range]] = []
     for change in ranges:

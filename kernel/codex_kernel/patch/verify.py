@@ -93,11 +93,12 @@ def verify(
         if may_write is not None and edit.has_effect() and not may_write(edit.path):
             raise PatchError(f"{_shown(edit)} may not be written: the sandbox policy protects it")
     return VerifiedPatch(
-        patch=patch, cwd=cwd, files=files, changes=change_map(files, tree.text_of), summary=_summary(patch)
+        patch=patch, cwd=cwd, files=files, changes=change_map(files, tree.text_of), summary=summary_of(patch)
     )
 
 
-def _summary(patch: Patch) -> str:
+def summary_of(patch: Patch) -> str:
+    """What the model is told once a patch is written: a line for each file."""
     groups: dict[str, list[str]] = {"A": [], "M": [], "D": []}
     for hunk in patch.hunks:
         match hunk:

@@ -17,13 +17,14 @@ from codex_kernel.policy.interface import Ask, Deny, PatchQuestion
 from codex_kernel.tools.interface import ToolOutput, decode_arguments, object_schema
 from codex_kernel.tools.prompts import prompt_text
 from codex_protocol.errors import PatchError
-from codex_protocol.events import EventMsg, FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff
+from codex_protocol.events import EventMsg, FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff, Warning
 from codex_protocol.items import CustomToolCall, FunctionCall, ToolCallItem
 from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
-    from codex_kernel.patch.apply import VerifiedPatch
+    from codex_kernel.patch.apply import PatchStale, VerifiedPatch
     from codex_kernel.tools.interface import Offer, ToolContext
+    from codex_protocol.review import HunkChoice
 
 REJECTED = "patch rejected by user"
 
@@ -71,32 +72,75 @@ class ApplyPatch:
 
 
 async def run_patch(text: str, cwd: Path, context: ToolContext) -> ToolOutput:
-    """What `text` comes to when applied in `cwd`; whatever is wrong with it is told to the model."""
-    from codex_kernel.patch.apply import verify
+    """What `text` comes to when applied in `cwd`; whatever is wrong with it is told to the model.
 
-    try:
-        verified = await asyncio.to_thread(verify, text, cwd, may_read=context.sandbox.may_read)
-    except PatchError as error:
-        return ToolOutput(f"error: {error}", success=False)
-    # Judged by the real paths that will be written: a link swapped in meanwhile changes nothing.
-    real = {edit.path: verified.changes.get(edit.named, FileChange()) for edit in verified.files}
-    decision = await context.judge.patch(PatchQuestion(changes=real, cwd=cwd))
-    if isinstance(decision, Deny):
-        return ToolOutput(f"patch rejected: {decision.reason}", success=False)
-    if isinstance(decision, Ask):
+    A person who is asked may take a part of it. When a file changed while the question was open, the answer does not
+    count, and the patch is shown anew against the files as they are.
+    """
+    from codex_kernel.patch.apply import PatchStale, check_unchanged, verify
+
+    changed: PatchStale | None = None
+    while True:
+        try:
+            verified = await asyncio.to_thread(verify, text, cwd, may_read=context.sandbox.may_read)
+        except PatchError as error:
+            since = f" ({changed.path} changed while the user was looking at the patch)" if changed else ""
+            return ToolOutput(f"error: {error}{since}", success=False)
+        # Judged by the real paths that will be written: a link swapped in meanwhile changes nothing.
+        real = {edit.path: verified.changes.get(edit.named, FileChange()) for edit in verified.files}
+        decision = await context.judge.patch(PatchQuestion(changes=real, cwd=cwd))
+        if isinstance(decision, Deny):
+            return ToolOutput(f"patch rejected: {decision.reason}", success=False)
+        if not isinstance(decision, Ask):
+            return await _apply(verified, context, auto_approved=True)
         answer = await context.approver.patch(
             call_id=context.call_id,
             changes=_by_text(verified),
-            reason=decision.reason,
+            reason=_reason(decision.reason, changed),
             digest=_digest(verified),
         )
-        if answer not in (ReviewDecision.APPROVED, ReviewDecision.APPROVED_FOR_SESSION):
+        if answer.decision not in (ReviewDecision.APPROVED, ReviewDecision.APPROVED_FOR_SESSION):
             why = REJECTED if context.approver.can_ask else f"patch rejected: {decision.unanswered().reason}"
-            return ToolOutput(why, success=False)
-    return await _apply(verified, context, auto_approved=not isinstance(decision, Ask))
+            return ToolOutput(_with_remarks(why, verified, answer.choices), success=False)
+        try:
+            await asyncio.to_thread(check_unchanged, verified)
+        except PatchStale as error:
+            changed = error
+            context.emit(Warning(message=f"{error.path} changed meanwhile, so that answer does not count."))
+            continue
+        return await _apply_part(verified, answer.choices, context)
 
 
-async def _apply(verified: VerifiedPatch, context: ToolContext, *, auto_approved: bool) -> ToolOutput:
+def _reason(reason: str | None, changed: PatchStale | None) -> str | None:
+    if changed is None:
+        return reason
+    again = f"{changed.path} changed while you were asked; this is the patch against the files as they are now"
+    return again if reason is None else f"{again}. {reason}"
+
+
+def _with_remarks(why: str, verified: VerifiedPatch, choices: tuple[HunkChoice, ...]) -> str:
+    if not choices:
+        return why
+    from codex_kernel.patch.partial import remarks_on
+
+    return f"{why}\n\n{remarks}" if (remarks := remarks_on(verified, choices)) else why
+
+
+async def _apply_part(verified: VerifiedPatch, choices: tuple[HunkChoice, ...], context: ToolContext) -> ToolOutput:
+    """Write what a person took, and tell the model of the rest."""
+    if not choices:
+        return await _apply(verified, context, auto_approved=False)
+    from codex_kernel.patch.partial import take_part
+
+    taken = take_part(verified, choices)
+    if taken.verified is None:
+        return ToolOutput(f"{REJECTED}\n\n{taken.remarks}", success=False)
+    return await _apply(taken.verified, context, auto_approved=False, remarks=taken.remarks)
+
+
+async def _apply(
+    verified: VerifiedPatch, context: ToolContext, *, auto_approved: bool, remarks: str = ""
+) -> ToolOutput:
     from codex_kernel.patch.apply import apply
 
     started = time.monotonic()
@@ -132,7 +176,8 @@ async def _apply(verified: VerifiedPatch, context: ToolContext, *, auto_approved
         after.append(TurnDiff(unified_diff=diff))
     seconds = time.monotonic() - started
     head = f"Exit code: {1 if failure else 0}\nWall time: {seconds:.4f} seconds\nOutput:\n"
-    output = ToolOutput(head + (str(failure) if failure else summary), success=failure is None, after=tuple(after))
+    told = str(failure) if failure else f"{summary}\n{remarks}" if remarks else summary
+    output = ToolOutput(head + told, success=failure is None, after=tuple(after))
     if interrupted:
         context.interrupted = output
         raise asyncio.CancelledError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, PatchQuestion
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.sessions import CommandSessions
+    from codex_protocol.review import HunkChoice
 
 Emit = Callable[[EventMsg], None]
 _T = TypeVar("_T")
@@ -39,6 +40,14 @@ class ToolOutput(msgspec.Struct, frozen=True):
     """Events that tell of the end; they leave once the output is on disk."""
 
 
+class Answered(NamedTuple):
+    """A person's answer."""
+
+    decision: ReviewDecision
+    choices: tuple[HunkChoice, ...] = ()
+    """Of a patch: what was said of its parts."""
+
+
 class Approver(Protocol):
     """Asks a person, or records that nobody could be asked."""
 
@@ -51,9 +60,7 @@ class Approver(Protocol):
         """The answer for a command; `DENIED` at once where nobody can answer. `ABORT` also ends the turn."""
         ...
 
-    async def patch(
-        self, *, call_id: str, changes: dict[str, FileChange], reason: str | None, digest: str
-    ) -> ReviewDecision:
+    async def patch(self, *, call_id: str, changes: dict[str, FileChange], reason: str | None, digest: str) -> Answered:
         """The answer for a patch, likewise."""
         ...
 

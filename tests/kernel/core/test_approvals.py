@@ -129,22 +129,6 @@ async def test_a_patch_outside_the_roots_waits_for_an_answer(tmp_path: Path):
         assert "rejected by user" in next(item.text() for item in watched.sent() if hasattr(item, "output"))
 
 
-async def test_a_file_that_changed_while_its_patch_waited_is_not_overwritten(tmp_path: Path):
-    settings = {"approval_policy": ApprovalPolicy.UNTRUSTED, "sandbox_policy": WorkspaceWrite()}
-    patch = "*** Begin Patch\n*** Update File: f.txt\n@@\n-old\n+new\n*** End Patch"
-    (tmp_path / "work").mkdir()
-    file = tmp_path / "work" / "f.txt"
-    file.write_text("old\n")
-    async with running(tmp_path, custom("apply_patch", patch), says("done"), can_ask=True, **settings) as watched:
-        watched.thread.submit(UserInput(items=(TextInput("go"),)))
-        request = await watched.until(ApplyPatchApprovalRequest)
-        file.write_text("old\nthe user's own line\n")
-        watched.thread.submit(PatchApproval(id=request.approval_id, decision=ReviewDecision.APPROVED))
-        await watched.until(TaskComplete)
-        assert file.read_text() == "old\nthe user's own line\n"
-        assert "changed since" in watched.sent()[-1].text()
-
-
 async def test_what_the_sandbox_stopped_may_be_asked_for_again_outside(tmp_path: Path):
     settings = {"approval_policy": ApprovalPolicy.ON_FAILURE, "sandbox_policy": ReadOnly()}
     sandbox = PlainSandbox(denied="writing log was denied")

@@ -56,7 +56,9 @@ class Drawing:
         if snapshot.plan:
             drawing.state.update(plan_fields(None, snapshot.plan))
         drawing.state.setdefault("tokens", count(snapshot.usage.blended()))
-        drawing.asks = {request.approval_id: asks.view(request) for request in snapshot.pending}
+        approvals = {request.approval_id: asks.view(request) for request in snapshot.pending}
+        servers = {id: ask for id, ask in drawing.asks.items() if ask["kind"] == "elicitation"}
+        drawing.asks = {**approvals, **servers}
         return drawing
 
     def add(self, entry: Entry, id: str | None = None) -> str:

@@ -129,6 +129,12 @@ def script(command: tuple[str, ...]) -> str:
     return shlex.join(command)
 
 
+def written_files(text: str) -> list[str]:
+    """The files that a patch wrote, as its output lists them; none when it failed."""
+    _, marker, rest = text.partition("Success. Updated the following files:\n")
+    return [line[2:] for line in rest.splitlines() if line[:2] in ("A ", "M ", "D ")] if marker else []
+
+
 def outcome_of(text: str) -> Outcome:
     """What a call's output says, in each of the forms it is given to models in."""
     if text.startswith("{"):

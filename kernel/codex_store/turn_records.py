@@ -23,13 +23,14 @@ from codex_protocol.items import (
 )
 from codex_store.context_items import is_prompt
 from codex_store.item_lines import decode_item
-from codex_store.item_texts import called_by, outcome_of
+from codex_store.item_texts import called_by, outcome_of, written_files
 from codex_store.rollout_lines import (
     UNREADABLE,
     Line,
     RolledBackLine,
     TaskCompleteLine,
     TaskStartedLine,
+    ThreadMeta,
     TokenCountLine,
     Typed,
 )
@@ -64,6 +65,8 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int | None
     usage: TokenUsage
+    duration_s: float | None = None
+    """From when the model could begin (the turn's input, or the last output before) to the response's end."""
 
 
 class TurnRecord(msgspec.Struct, kw_only=True):
@@ -81,6 +84,8 @@ class TurnRecord(msgspec.Struct, kw_only=True):
     model: str = ""
     cwd: str = ""
     patches: int = 0
+    files: list[str] = []
+    """Written by patches, as the patch names them, once for each patch."""
     commands: list[CommandRecord] = []
     usages: list[UsageRecord] = []
 
@@ -91,39 +96,57 @@ def read_turns(path: Path) -> list[TurnRecord]:
     Raises:
         RolloutError: The file cannot be read.
     """
-    meta = first_meta(path)
-    copied_before = _ms(meta.timestamp) if meta is not None and meta.forked_from_id else None
-    fold = _Turns()
-    own: list[bool] = []
+    fold = TurnFold(first_meta(path))
     for raw, is_own in thread_lines(path, []):
-        stamp = fold.feed(raw)
-        while len(own) < len(fold.turns):
-            copied = copied_before is not None and stamp is not None and stamp < copied_before
-            own.append(is_own and not copied)
-    cwd = meta.cwd if meta is not None else ""
-    for turn in fold.turns:
-        turn.cwd = turn.cwd or cwd
-    return [turn for turn, is_own in zip(fold.turns, own, strict=True) if is_own]
+        fold.feed(raw, own=is_own)
+    return fold.own_turns()
 
 
-class _Turns:
-    def __init__(self) -> None:
+class TurnFold:
+    """Turns from the lines of a thread, which are fed in order.
+
+    Args:
+        meta: The line that the thread's own file begins with.
+    """
+
+    def __init__(self, meta: ThreadMeta | None) -> None:
         self.turns: list[TurnRecord] = []
+        """Those that were copied too."""
+        self._own: list[bool] = []
+        self._meta_cwd = "" if meta is None else meta.cwd
+        self._copied_before = _ms(meta.timestamp) if meta is not None and meta.forked_from_id else None
+        self._waiting_ms: int | None = None
         self._open: TurnRecord | None = None
         self._marked = False
         self._model = ""
         self._cwd = ""
         self._calls: dict[str, CommandRecord] = {}
+        self._patching: set[str] = set()
 
-    def feed(self, raw: bytes) -> int | None:
-        """Take in a line; when it was written."""
+    def feed(self, raw: bytes, *, own: bool) -> None:
+        """Take in a line; one that cannot be read says nothing.
+
+        Args:
+            raw: With or without its line end.
+            own: Whether it stands in the thread's own file.
+        """
+        at_ms: int | None = None
         try:
             line = _line.decode(raw)
             at_ms = _ms(line.timestamp)
             self._take(line, raw, at_ms)
         except UNREADABLE:
-            return None
-        return at_ms
+            at_ms = None
+        while len(self._own) < len(self.turns):
+            copied = self._copied_before is not None and at_ms is not None and at_ms < self._copied_before
+            self._own.append(own and not copied)
+
+    def own_turns(self) -> list[TurnRecord]:
+        """The turns so far, without those the thread copied."""
+        found = [turn for turn, is_own in zip(self.turns, self._own, strict=True) if is_own]
+        for turn in found:
+            turn.cwd = turn.cwd or self._meta_cwd
+        return found
 
     def _take(self, line: Line, raw: bytes, at_ms: int | None) -> None:
         if line.type == "turn_context" and line.payload:
@@ -151,7 +174,9 @@ class _Turns:
             case "token_count":
                 info = _tokens.decode(payload).info
                 if info is not None and self.turns and info.last_token_usage.total_tokens:
-                    self.turns[-1].usages.append(UsageRecord(at_ms=at_ms, usage=info.last_token_usage))
+                    self.turns[-1].usages.append(
+                        UsageRecord(at_ms=at_ms, usage=info.last_token_usage, duration_s=self._waited(at_ms))
+                    )
             case "thread_rolled_back":
                 self._take_back(_back.decode(payload).num_turns)
             case _:
@@ -164,12 +189,19 @@ class _Turns:
             started_ms=at_ms,
             model=self._model,
             cwd=self._cwd,
+            files=[],
             commands=[],
             usages=[],
         )
         self._open = turn
+        self._waiting_ms = at_ms
         self.turns.append(turn)
         return turn
+
+    def _waited(self, at_ms: int | None) -> float | None:
+        """Seconds since the model could begin; what follows waits from here."""
+        began, self._waiting_ms = self._waiting_ms, at_ms
+        return None if began is None or at_ms is None else max(0, at_ms - began) / 1000
 
     def _end(self, status: Status, at_ms: int | None, error: str | None) -> None:
         if self._open is not None:
@@ -191,6 +223,7 @@ class _Turns:
                 turn = self._begin("", at_ms)
             if turn.prompt is None:
                 turn.prompt = item.text()
+                self._waiting_ms = at_ms
             return
         if self._open is None:
             return
@@ -203,21 +236,30 @@ class _Turns:
             case FunctionCall() | CustomToolCall() | LocalShellCall():
                 self._call(turn, item, at_ms)
             case FunctionCallOutput() | CustomToolCallOutput():
-                command = self._calls.pop(item.call_id, None)
-                if command is not None:
-                    outcome = outcome_of(item.text())
-                    command.output = outcome.output
-                    command.exit_code, command.duration_s = outcome.exit_code, outcome.duration_s
+                self._waiting_ms = at_ms
+                self._output(turn, item.call_id, item.text())
             case _:
                 return
 
     def _call(self, turn: TurnRecord, item: FunctionCall | CustomToolCall | LocalShellCall, at_ms: int | None) -> None:
         called = called_by(item)
-        turn.patches += called.kind == "patch"
+        if called.kind == "patch":
+            turn.patches += 1
+            self._patching.add(called.call_id)
         if called.kind == "command":
             command = CommandRecord(script=called.text, tool=called.tool, cwd=called.cwd, started_ms=at_ms)
             turn.commands.append(command)
             self._calls[called.call_id] = command
+
+    def _output(self, turn: TurnRecord, call_id: str, text: str) -> None:
+        outcome = outcome_of(text)
+        command = self._calls.pop(call_id, None)
+        if command is not None:
+            command.output = outcome.output
+            command.exit_code, command.duration_s = outcome.exit_code, outcome.duration_s
+        if call_id in self._patching:
+            self._patching.discard(call_id)
+            turn.files += written_files(outcome.output)
 
 
 def _as(payload: msgspec.Raw, kind: str) -> bytes:

@@ -56,9 +56,7 @@ class Drawing:
         if snapshot.plan:
             drawing.state.update(plan_fields(None, snapshot.plan))
         drawing.state.setdefault("tokens", count(snapshot.usage.blended()))
-        approvals = {request.approval_id: asks.view(request) for request in snapshot.pending}
-        servers = {id: ask for id, ask in drawing.asks.items() if ask["kind"] == "elicitation"}
-        drawing.asks = {**approvals, **servers}
+        drawing.asks = {request.approval_id: asks.view(request) for request in snapshot.pending}
         return drawing
 
     def add(self, entry: Entry, id: str | None = None) -> str:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from codex_app import asked
+from codex_app import asked, asks
 from codex_app.desk import Desk
 from codex_app.rooms import Room, Viewer, need
 from codex_app.security import headers_for
-from codex_app.steward import Steward
 from codex_protocol import ops
-from codex_protocol.errors import CodexError
+from codex_protocol.errors import CodexError, UsageError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
 from codex_render import diff_html
 from codex_render.diff_files import parse_diff
@@ -38,14 +37,13 @@ class Tabs:
 
     PERIOD_S = 2.0
 
-    def __init__(self, desk: Desk) -> None:
-        """Nobody looks yet."""
+    def __init__(self, desk: Desk, on_shown: Callable[[], object] = lambda: None) -> None:
+        """Nobody looks yet; `on_shown` is called whenever a tab has been shown its thread."""
+        self.on_shown = on_shown
         self.open: set[Link] = set()
         self._desk = desk
         self._task: asyncio.Task[None] | None = None
         self._told: bytes = b""
-        self._news = asyncio.Event()
-        desk.on_asks = self.poke
 
     def join(self, link: Link) -> None:
         """Tell a tab from now on."""
@@ -60,18 +58,11 @@ class Tabs:
         if self._task is not None:
             self._task.cancel()
 
-    def poke(self) -> None:
-        """Something happened that the list should show at once."""
-        self._news.set()
-
     async def _watch(self) -> None:
         while True:
-            self._news.clear()
             if self.open:
                 await self._tell()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.PERIOD_S):
-                    await self._news.wait()
+            await asyncio.sleep(self.PERIOD_S)
 
     async def _tell(self) -> None:
         try:
@@ -79,8 +70,7 @@ class Tabs:
         except (CodexError, OSError) as error:
             log.warning("the threads cannot be listed: %s", error)
             return
-        self._desk.look_at(tile["id"] for tile in tiles if tile["state"] == "asking")
-        told = msgspec.json.encode({"type": "threads", "threads": tiles, "asks": self._desk.questions()})
+        told = msgspec.json.encode({"type": "threads", "threads": tiles})
         if told != self._told:
             self._told = told
             for link in tuple(self.open):
@@ -93,7 +83,6 @@ class Link(WebSocketHandler):
     def initialize(self, desk: Desk, tabs: Tabs, server: str) -> None:
         """Take what all tabs share; `server` names this run of the server."""
         self._desk = desk
-        self._steward = Steward(desk)
         self._tabs = tabs
         self._server = server
         self._viewer: Viewer | None = None
@@ -166,16 +155,16 @@ class Link(WebSocketHandler):
                 return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
+            case asked.New():
+                return self._desk.beside(None if self._viewer is None else self._viewer.room)
             case asked.Files(query=query):
                 return [one_line(found["path"]) for found in await self._room().query("files", query=query, limit=8)]
             case asked.Diff():
                 found = await self._room().query("diff")
                 text = str(found.get("diff") or "")
                 return {"html": diff_html.to_html(parse_diff(text)) if text else "", "problem": found.get("error")}
-            case asked.Send() | asked.Interrupt() | asked.Compact() | asked.Change():
-                return await self._room().submit(_op(request))
             case _:
-                return await self._steward.do(request, None if self._viewer is None else self._viewer.room)
+                return await self._room().submit(self._op(request))
 
     def _room(self) -> Room:
         return need(None if self._viewer is None else self._viewer.room)
@@ -186,6 +175,7 @@ class Link(WebSocketHandler):
         self._viewer = Viewer(self, room)
         room.viewers.add(self._viewer)
         self._viewer.begin(hello.boot, hello.n)
+        self._tabs.on_shown()
         return {"thread": room.thread_id}
 
     def _leave(self) -> None:
@@ -193,20 +183,32 @@ class Link(WebSocketHandler):
             self._viewer.room.viewers.discard(self._viewer)
             self._viewer = None
 
+    def _op(self, request: asked.Asked) -> ops.Op:
+        """What the thread is asked.
 
-def _op(request: asked.Send | asked.Interrupt | asked.Compact | asked.Change) -> ops.Op:
-    """What the thread is asked."""
-    match request:
-        case asked.Send(text=text, id=id):
-            return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
-        case asked.Interrupt():
-            return ops.Interrupt()
-        case asked.Compact():
-            return ops.Compact()
-        case asked.Change():
-            return ops.OverrideTurnContext(
-                model=request.model,
-                effort=request.effort,
-                approval_policy=request.approval,
-                sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
-            )
+        Raises:
+            UsageError: The question is answered already.
+        """
+        match request:
+            case asked.Send(text=text, id=id):
+                return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
+            case asked.Interrupt():
+                return ops.Interrupt()
+            case asked.Answer(id=id, decision=decision):
+                question = self._room().hub.drawing.asks.get(id)
+                if question is None:
+                    raise UsageError("this question has been answered already")
+                return asks.answer(question["kind"], id, decision)
+            case asked.Rename(name=name):
+                return ops.SetThreadName(name=name)
+            case asked.Compact():
+                return ops.Compact()
+            case asked.Change():
+                return ops.OverrideTurnContext(
+                    model=request.model,
+                    effort=request.effort,
+                    approval_policy=request.approval,
+                    sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
+                )
+            case _:
+                raise UsageError("this cannot be asked of a thread")

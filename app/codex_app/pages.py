@@ -16,7 +16,7 @@ from codex_app.security import COOKIE_DAYS, Gate, headers_for
 log = logging.getLogger(__name__)
 
 _ASSETS = Path(__file__).with_name("assets")
-_STYLES = ("page", "thread_list", "head", "conversation", "composer", "dialogs", "narrow")
+_STYLES = ("page", "thread_list", "head", "conversation", "composer", "dialogs", "inspector", "narrow")
 """Sent as one sheet, in this order; the colours and what is drawn in a message come before, from `codex_render`."""
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _MAX_TOKEN = 200
@@ -143,4 +143,5 @@ def assets() -> dict[str, tuple[str, bytes]]:
     }
     sheet = css().encode() + b"".join(found.pop(f"{name}.css")[1] for name in _STYLES)
     found["page.css"] = (_KINDS[".css"], sheet)
+    found["frame.css"] = (_KINDS[".css"], css().encode() + found["frame.css"][1])
     return found

@@ -134,16 +134,25 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def headers_for(host: str, nonce: str) -> dict[str, str]:
-    """The headers of every answer. Scripts and styles run by nonce alone; nothing is loaded from elsewhere."""
+def headers_for(host: str, nonce: str, *, framed: bool = False) -> dict[str, str]:
+    """The headers of every answer. Scripts and styles run by nonce alone; nothing is loaded from elsewhere.
+
+    Args:
+        host: As the request names it.
+        nonce: Of this answer.
+        framed: For the inspector's document alone, which stands in a frame of the page and whose plots set their own
+            styles. The page itself cannot be framed and frames nothing but that.
+    """
+    styles = "'self' 'unsafe-inline'" if framed else f"'nonce-{nonce}'"
+    frames = "frame-src 'none'; frame-ancestors 'self'" if framed else "frame-src 'self'; frame-ancestors 'none'"
     policy = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
-        f"font-src 'self'; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src {styles}; img-src 'self' data:; "
+        f"font-src 'self'; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; {frames}"
     )
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
+        "X-Frame-Options": "SAMEORIGIN" if framed else "DENY",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -22,6 +22,7 @@ from tornado.web import Application
 from codex_app.asked import MAX_MESSAGE_BYTES
 from codex_app.desk import Desk, Launch
 from codex_app.link import Link, Tabs
+from codex_app.mount import PREFIX, PanelMount
 from codex_app.pages import Asset, Entry, Refused, Shell
 from codex_app.place import PageSecrets, Place
 from codex_app.security import Gate, install
@@ -91,8 +92,9 @@ async def _serve_until_stopped(
 class PageServer:
     """A server that listens."""
 
-    def __init__(self, gate: Gate, desk: Desk, port: int) -> None:
+    def __init__(self, gate: Gate, desk: Desk, panel: PanelMount, port: int) -> None:
         """Made by `serving`."""
+        self.panel = panel
         self.gate = gate
         self.desk = desk
         self.port = port
@@ -118,11 +120,14 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
     port = int(sockets[0].getsockname()[1])
     place.keep(PageSecrets(port=port, key=kept.key))
     desk = Desk(home)
-    tabs = Tabs(desk)
+    panel = PanelMount(desk, f"{ADDRESS}:{port}")
+    tabs = Tabs(desk, on_shown=panel.warm)
     gate = Gate(port, bytes.fromhex(kept.key))
-    server = HTTPServer(application(gate, desk, tabs), max_buffer_size=MAX_MESSAGE_BYTES * 2, max_body_size=_MAX_BODY)
+    server = HTTPServer(
+        application(gate, desk, tabs, panel), max_buffer_size=MAX_MESSAGE_BYTES * 2, max_body_size=_MAX_BODY
+    )
     server.add_sockets(sockets)
-    page = PageServer(gate, desk, port)
+    page = PageServer(gate, desk, panel, port)
     place.control.unlink(missing_ok=True)
     old = os.umask(0o177)
     try:
@@ -138,6 +143,7 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
         place.control.unlink(missing_ok=True)
         place.opener.unlink(missing_ok=True)
         server.stop()
+        panel.close()
         tabs.close()
         for tab in tuple(tabs.open):
             tab.close(1001, "the server ends")
@@ -145,13 +151,14 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
         await server.close_all_connections()
 
 
-def application(gate: Gate, desk: Desk, tabs: Tabs) -> Application:
+def application(gate: Gate, desk: Desk, tabs: Tabs, panel: PanelMount) -> Application:
     """All routes there are, behind the gate."""
     app = Application(
         [
             (r"/", Shell),
             (r"/open", Entry, {"gate": gate}),
             (r"/assets/([a-z_]{1,40}\.[a-z]{2,3})", Asset),
+            (rf"{PREFIX}/.*", panel),
             (r"/link", Link, {"desk": desk, "tabs": tabs, "server": secrets.token_hex(6)}),
         ],
         default_handler_class=Refused,
@@ -160,6 +167,7 @@ def application(gate: Gate, desk: Desk, tabs: Tabs) -> Application:
         websocket_ping_interval=_PING_S,
         log_function=_log,
     )
+    panel.application = app
     install(app, gate)
     return app
 

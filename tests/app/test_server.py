@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +27,12 @@ from codex_store.home import Home
 
 ROUTES = ["/", "/open", "/link", "/nope", "/static/x", "/autoload.js", "/components/os/x/y", "/assets/../server.py"]
 ROUTES += [f"/assets/{name}" for name in assets()]
+PANEL_ROUTES = ["/panel/ready", "/panel/inspector?thread=x", "/panel/inspector/ws", "/panel/static/js/bokeh.min.js"]
+PANEL_ROUTES += ["/panel/static/extensions/panel/panel.min.js", "/panel/static/extensions/panel/css/loading.css"]
+PANEL_CLOSED = ["/panel", "/panel/", "/panel/favicon.ico", "/panel/inspector/autoload.js", "/panel/inspector/metadata"]
+PANEL_CLOSED += ["/panel/inspector/static/js/bokeh.min.js", "/panel/static/js/bokeh.js", "/panel/static/js/../../x.py"]
+PANEL_CLOSED += ["/panel/components/os/x/y/z", "/components/os/x/y/z", "/panel/static/extensions/panel/panel.js"]
+PANEL_CLOSED += ["/panel/inspector/", "/panel/liveness", "/panel/static/extensions/other/x.js", "/favicon.ico"]
 OPEN = {"/open", "/assets/open.js", "/assets/open.css", "/assets/icon.svg"}
 
 
@@ -59,9 +67,9 @@ async def end(socket: WebSocketClientConnection) -> None:
         pass
 
 
-async def socket_code(page: PageServer, **headers: str) -> int:
+async def socket_code(page: PageServer, path: str = "/link", **headers: str) -> int:
     """101 when it opens, else why not."""
-    request = HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers)
+    request = HTTPRequest(f"ws://127.0.0.1:{page.port}{path}", headers=headers)
     try:
         await end(await websocket_connect(request))
     except HTTPClientError as error:
@@ -121,6 +129,63 @@ async def test_every_answer_carries_the_policy_and_no_script_runs_without_its_no
             if answer.headers["Content-Type"].startswith("text/html"):
                 assert text.count("<script") == text.count('<script type="module" nonce="')
         assert len(nonces) == len(ROUTES)
+
+
+async def test_panels_routes_are_behind_the_gate_and_those_that_we_do_not_use_are_closed(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        assert (await fetch(page, "/panel/ready", Cookie=cookie(page))).code == 204
+        for path in PANEL_ROUTES + PANEL_CLOSED:
+            assert (await fetch(page, path)).code == 403, path
+            for stranger in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+                assert (await fetch(page, path, Cookie=cookie(page), **stranger)).code == 403, path
+            framed = path.startswith("/panel/inspector?")
+            answer = await fetch(page, path, Cookie=cookie(page))
+            assert (answer.code == 404) is (path in PANEL_CLOSED), path
+            policy = answer.headers["Content-Security-Policy"]
+            assert ("frame-ancestors 'self'" in policy) is framed, path
+            assert answer.headers["X-Frame-Options"] == ("SAMEORIGIN" if framed else "DENY")
+            assert "unsafe-eval" not in policy
+            assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        assert (await fetch(page, "/panel/inspector?bokeh-session-id=x", Cookie=cookie(page))).code == 403
+
+
+async def test_panel_serves_four_rules_and_no_other(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        assert await page.panel.ready(), page.panel.problem
+        rules = [rule.matcher.regex.pattern for rule in page.panel.panel.wildcard_router.rules]
+        assert rules == [
+            "/panel/inspector$",
+            "/panel/inspector/ws$",
+            r"/panel/static/(js/(?:bokeh|bokeh-widgets|bokeh-tables)\.min\.js)$",
+            r"/panel/static/extensions/panel/((?:panel\.min\.js|css/[a-z_]+\.css|bundled/theme/[a-z_]+\.css))$",
+        ]
+
+
+async def test_panels_websocket_needs_our_origin_and_the_cookie(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        await page.panel.ready()
+        path = "/panel/inspector/ws"
+        assert await socket_code(page, path) == 403
+        assert await socket_code(page, path, Cookie=cookie(page)) == 403
+        assert await socket_code(page, path, Origin="http://127.0.0.1:1", Cookie=cookie(page)) == 403
+        assert await socket_code(page, path, Origin=ours(page)) == 403
+
+
+async def test_the_page_lives_without_panel_and_says_why_there_are_no_plots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "codex_app.views.served", None)
+    async with running(tmp_path) as page:
+        answer = await fetch(page, "/panel/ready", Cookie=cookie(page))
+        assert answer.code == 503
+        assert answer.body.startswith(b"Plots and settings are not there, because Panel cannot be loaded")
+        assert (await fetch(page, "/panel/inspector", Cookie=cookie(page))).code == 404
+        assert (await fetch(page, "/", Cookie=cookie(page))).code == 200
+
+
+def test_panel_is_not_imported_before_somebody_looks() -> None:
+    code = "import sys, codex_app.server; print([n for n in ('panel', 'bokeh', 'param') if n in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-P", "-c", code], text=True) == "[]\n"
 
 
 def test_our_own_files_name_no_other_host_and_make_html_in_one_place() -> None:

@@ -12,6 +12,8 @@ export const COMMANDS = [
   {name: 'diff', about: 'what is not committed', run: page => page.showDiff()},
   {name: 'status', about: 'model, sandbox, tokens, files that instruct', run: page => page.showStatus()},
   {name: 'stop', about: 'stop the running turn', keys: 'Escape', run: page => page.ask({type: 'interrupt'})},
+  {name: 'inspector', about: 'show or hide the inspector', keys: 'Alt+I', run: page => page.inspect()},
+  {name: 'plots', about: 'tokens, context, time and files as plots', keys: 'Alt+P', run: page => page.inspect('plots')},
   {name: 'threads', about: 'show or hide the list of threads', keys: 'Alt+T', run: page => page.toggleThreads()},
   {name: 'keys', about: 'all keys and commands', keys: '?', also: ['help'], run: page => page.showKeys()},
 ]

@@ -9,12 +9,12 @@ const PRESETS = [
 ]
 
 // `state()`: of the thread; `go(id)`: show another one; `back()`: the focus where one writes.
-export const doing = ({link, state, say, go, back, toggleThreads, keyList}) => {
+export const doing = ({link, state, say, go, back, toggleThreads, keyList, inspect}) => {
   const ask = message => link.ask(message)
   const change = async what => { await ask({type: 'change', ...what}); say('Counts from the next turn on.') }
   const list = rows => make('dl', {}, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make('dt', {}, name), make('dd', {text: value})]))
   return {
-    ask, say, go, toggleThreads,
+    ask, say, go, toggleThreads, inspect,
     busy: () => !!state().busy,
     async newThread() { go(await ask({type: 'new'})) },
     chooseApprovals() { choose('What may the agent do without asking?', PRESETS.map(([name, about, what]) => [name, about, () => change(what).catch(error => say(error.message))]), back) },

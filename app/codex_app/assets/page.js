@@ -6,6 +6,7 @@ import {Questions} from '/assets/dialogs.js'
 import {doing} from '/assets/doing.js'
 import {keep, make} from '/assets/dom.js'
 import {Head} from '/assets/head.js'
+import {Inspector} from '/assets/inspector.js'
 import {Link} from '/assets/link.js'
 import {Plan} from '/assets/plan.js'
 import {Saying} from '/assets/saying.js'
@@ -23,7 +24,7 @@ const link = new Link({
   batch: patches => { for (const patch of patches) apply[patch.op]?.(patch); title() },
   threads: threads => { list.draw(threads, S.thread); drawHead(); title() },
   state: state => { S.connection = state; drawHead() },
-  shown: thread => { S.thread = thread; S.missing = ''; history.replaceState(null, '', `#${thread}`); keep('codex.place', `#${thread}`); composer.show(thread); list.draw(list.threads, thread); drawHead(); title() },
+  shown: thread => { S.thread = thread; S.missing = ''; history.replaceState(null, '', `#${thread}`); keep('codex.place', `#${thread}`); composer.show(thread); list.draw(list.threads, thread); inspector.shown(thread); drawHead(); title() },
   failed: text => { if (S.state.thread) say(text); else { S.missing = text; drawHead() } },
 })
 
@@ -44,6 +45,7 @@ const apply = {
 
 const registry = new Registry(doing({
   link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), keyList: () => registry.keyList(),
+  inspect: tab => inspector.toggle(tab),
 }))
 const conversation = new Conversation({
   older: before => link.ask({type: 'older', before}),
@@ -57,9 +59,11 @@ const questions = new Questions({answer: (id, decision) => link.ask({type: 'answ
 const list = new ThreadList({open: go, newThread: () => run('new')})
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()
+const inspector = new Inspector({back, busy: () => !!S.state.busy, go: place => say(`turn ${place}`)})
+inspector.framed('plots', 'Plots')
 document.body.append(list.element,
   make('main', {}, head.element, plan.element, conversation.element, make('div', {cls: 'bottom'}, questions.bar, composer.element, head.foot)),
-  questions.dialog, saying.toast, saying.status)
+  inspector.element, questions.dialog, saying.toast, saying.status)
 
 function go(thread) {
   list.close()

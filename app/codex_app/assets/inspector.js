@@ -1,0 +1,175 @@
+// The inspector at the right: tabs; some are plain DOM of ours, some live in the one frame that Panel serves.
+import {keep, kept, make} from '/assets/dom.js'
+
+const START_MS = 20000
+
+export class Inspector {
+  // told: {busy() -> whether a turn runs, go(place): show it in the conversation, back(): the focus where one writes}
+  constructor(told) {
+    this.told = told
+    this.tabs = new Map()
+    this.tab = ''
+    this.thread = ''
+    this.list = make('div', {role: 'tablist', 'aria-label': 'Inspector', cls: 'tabs', on: {keydown: event => this.arrow(event)}})
+    this.closer = make('button', {type: 'button', cls: 'plain', 'aria-label': 'Close the inspector', on: {click: () => this.close()}}, 'Close ', make('kbd', {text: 'Esc'}))
+    this.body = make('div', {cls: 'inspected'})
+    this.element = make('aside', {id: 'inspector', 'aria-label': 'Inspector', hidden: true, on: {keydown: event => {
+      if (event.key === 'Escape' && !event.defaultPrevented && !this.told.busy()) {   // while a turn runs Esc stops it, and only that
+        event.preventDefault(); event.stopPropagation(); this.close() }
+    }}}, make('div', {cls: 'bar'}, this.list, this.closer), this.body)
+    this.frame = new Frame(this)
+    new MutationObserver(() => this.tell()).observe(document.body, {attributes: true, attributeFilter: ['class']})
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.tell())
+    addEventListener('visibilitychange', () => this.tell())
+  }
+
+  // A tab of plain DOM: `show(element)` is called when it is opened and whenever the thread changes while it is open,
+  // `hide()` when it is left. Its order among the tabs is the order of registration.
+  register({id, name, show, hide = () => {}}) {
+    const panel = make('div', {role: 'tabpanel', id: `inspect-${id}`, 'aria-labelledby': `inspect-${id}-tab`, tabindex: '0', hidden: true})
+    const tab = make('button', {type: 'button', role: 'tab', id: `inspect-${id}-tab`, 'aria-controls': panel.id, 'aria-selected': 'false', tabindex: '-1', text: name, on: {click: () => this.open(id)}})
+    this.tabs.set(id, {panel, tab, show: () => show(panel), hide})
+    this.list.append(tab)
+    this.body.append(panel)
+  }
+
+  // A tab that Panel draws.
+  framed(id, name) {
+    this.register({id, name, show: panel => this.frame.show(panel), hide: () => this.frame.tell()})
+  }
+
+  get opened() { return !this.element.hidden }
+
+  open(id = this.tab || kept('codex.inspector') || this.tabs.keys().next().value, focus = true) {
+    if (!this.tabs.has(id)) return
+    const before = this.tabs.get(this.tab)
+    this.tab = id
+    keep('codex.inspector', id)
+    this.element.hidden = false
+    document.body.classList.add('inspecting')
+    for (const [name, {panel, tab}] of this.tabs) {
+      panel.hidden = name !== id
+      tab.setAttribute('aria-selected', String(name === id))
+      tab.tabIndex = name === id ? 0 : -1
+    }
+    const now = this.tabs.get(id)
+    if (before && before !== now) before.hide()
+    now.show()
+    if (focus) now.tab.focus()
+  }
+
+  toggle(id) {
+    if (this.opened && (!id || id === this.tab)) this.close()
+    else this.open(id)
+  }
+
+  close() {
+    if (!this.opened) return
+    this.tabs.get(this.tab)?.hide()
+    this.element.hidden = true
+    document.body.classList.remove('inspecting')
+    this.frame.end()
+    this.told.back()
+  }
+
+  // Another thread is shown now.
+  shown(thread) {
+    if (thread === this.thread) return
+    this.thread = thread
+    this.frame.end()
+    if (this.opened) this.tabs.get(this.tab)?.show()
+  }
+
+  tell() { this.frame.tell() }
+
+  arrow(event) {
+    const ids = [...this.tabs.keys()]
+    const at = ids.indexOf(this.tab)
+    const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: ids.length - 1}[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    this.open(ids[(to + ids.length) % ids.length])
+  }
+}
+
+// Panel's document. It is there while one of its tabs is open, and nothing of it runs before or after.
+class Frame {
+  constructor(inspector) {
+    this.inspector = inspector
+    this.note = make('p', {cls: 'frame-note small', role: 'status'})
+    this.element = null
+    this.panel = null
+    addEventListener('message', event => {
+      if (event.origin === location.origin && this.element && event.source === this.element.contentWindow) this.take(event.data)
+    })
+  }
+
+  async show(panel) {
+    if (this.element && this.panel === panel) return this.tell()
+    const thread = this.inspector.thread
+    if (this.element && this.thread === thread) {       // the same document, another part of it
+      this.panel.setAttribute('tabindex', '-1')
+      this.panel = panel
+      panel.parentElement.append(this.element)
+      return this.tell()
+    }
+    this.end()
+    this.panel = panel
+    this.thread = thread
+    const mine = this.mine = {}
+    panel.parentElement.append(this.note)
+    this.note.textContent = thread ? 'Plots and settings are being loaded …' : 'There is no thread yet.'
+    if (!thread) return
+    const problem = await this.problem()
+    if (mine !== this.mine) return
+    if (problem) { this.note.textContent = problem; return }
+    this.element = make('iframe', {title: 'Plots and settings of this thread', src: `/panel/inspector?thread=${encodeURIComponent(thread)}`})
+    panel.parentElement.append(this.element)
+    this.timer = setTimeout(() => this.take({say: 'failed', text: 'Plots and settings do not answer; close the inspector and open it again.'}), START_MS)
+  }
+
+  async problem() {
+    try {
+      const answer = await fetch('/panel/ready')
+      return answer.ok ? '' : await answer.text()
+    } catch { return 'The server does not answer; plots and settings come back with it.' }
+  }
+
+  take(message) {
+    const {say} = message || {}
+    if (say === 'ready') {
+      clearTimeout(this.timer)
+      this.note.remove()
+      this.tell()
+    } else if (say === 'failed') {
+      clearTimeout(this.timer)
+      this.element?.remove()
+      this.element = null
+      this.note.textContent = String(message.text)
+      this.inspector.body.append(this.note)
+    } else if (say === 'lost') {
+      const {panel} = this
+      this.end()
+      this.retry = setTimeout(() => { if (this.inspector.opened && !this.inspector.tabs.get(this.inspector.tab).panel.hidden) this.show(panel) }, 1500)
+    } else if (say === 'go') this.inspector.told.go(String(message.place))
+    else if (say === 'key') document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: message.key, code: message.code, altKey: message.alt, bubbles: true, cancelable: true}))
+  }
+
+  // What of it can be seen, and in which colours.
+  tell() {
+    if (!this.element) return
+    const {inspector} = this
+    const seen = inspector.opened && !document.hidden && !!this.panel && !this.panel.hidden
+    this.element.hidden = !this.panel || this.panel.hidden
+    this.element.contentWindow?.postMessage({seen, tab: inspector.tab, dark: getComputedStyle(document.body).colorScheme === 'dark'}, location.origin)
+  }
+
+  end() {
+    clearTimeout(this.timer)
+    clearTimeout(this.retry)
+    this.mine = null
+    this.element?.remove()
+    this.element = null
+    this.note.remove()
+  }
+}

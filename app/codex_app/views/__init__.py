@@ -1,0 +1,1 @@
+"""What Panel and Bokeh draw: plots, status and settings. Nothing else of the page imports either."""

@@ -47,11 +47,40 @@ class Interrupt(_Asked, tag="interrupt", frozen=True, kw_only=True):
     """Stop the running turn."""
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was chosen of one part of a patch."""
+
+    file: int
+    hunk: int | None = None
+    """None: the file as a whole."""
+    take: bool = True
+    text: _Text | None = None
+    note: Annotated[str, Meta(max_length=10_000)] | None = None
+
+
 class Answer(_Asked, tag="answer", frozen=True, kw_only=True):
     """The answer to a question."""
 
     id: Short
+    parts: tuple[Part, ...] = ()
+    """Of a patch."""
     decision: Literal["approved", "approved_for_session", "denied", "abort", "accept", "decline", "cancel"]
+
+
+class Review(_Asked, tag="review", frozen=True, kw_only=True):
+    """Show me the patch that this question is about, or one file of it."""
+
+    id: Short
+    file: int | None = None
+
+
+class HunkText(_Asked, tag="hunk_text", frozen=True, kw_only=True):
+    """What do this hunk's lines become? With `text`: how would it look with that instead?"""
+
+    id: Short
+    file: int
+    hunk: int
+    text: _Text | None = None
 
 
 class Older(_Asked, tag="older", frozen=True, kw_only=True):
@@ -93,7 +122,9 @@ class Diff(_Asked, tag="diff", frozen=True, kw_only=True):
     """What is not committed?"""
 
 
-Asked = Hello | Ack | Send | Interrupt | Answer | Older | Files | New | Rename | Compact | Change | Diff
+Asked = (
+    Hello | Ack | Send | Interrupt | Answer | Review | HunkText | Older | Files | New | Rename | Compact | Change | Diff
+)
 _decoder = msgspec.json.Decoder(Asked)
 
 

@@ -15,9 +15,8 @@ from codex_protocol.events import (
 )
 from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, Op, PatchApproval
 from codex_protocol.policy import ReviewDecision
-from codex_render import diff_html
+from codex_protocol.review import HunkChoice
 from codex_render.command_words import script_of
-from codex_render.diff_files import of_changes
 from codex_render.safe_text import one_line, safe_json, visible
 from codex_render.shell_words import join_words
 
@@ -36,7 +35,6 @@ def view(request: ApprovalRequest | ElicitationRequest) -> Json:
                 "id": request.approval_id,
                 "kind": "patch",
                 "question": "Apply these changes?",
-                "html": diff_html.to_html(of_changes(request.changes)),
                 "facts": facts,
                 "for_thread": False,
             }
@@ -90,8 +88,14 @@ def _facts(*pairs: tuple[str, str | None]) -> list[list[str]]:
     return [[name, one_line(value)] for name, value in pairs if value]
 
 
-def answer(kind: str, id: str, decision: str) -> Op:
+def answer(kind: str, id: str, decision: str, choices: tuple[HunkChoice, ...] = ()) -> Op:
     """The op that answers a question of that kind.
+
+    Args:
+        kind: As in its view.
+        id: The question's.
+        decision: One of its answers.
+        choices: Of a patch: what was said of its parts.
 
     Raises:
         ValueError: It takes no such answer.
@@ -100,7 +104,7 @@ def answer(kind: str, id: str, decision: str) -> Op:
         case "command":
             return ExecApproval(id=id, decision=ReviewDecision(decision), by=BY)
         case "patch":
-            return PatchApproval(id=id, decision=ReviewDecision(decision), by=BY)
+            return PatchApproval(id=id, decision=ReviewDecision(decision), by=BY, choices=choices)
         case "mcp":
             return McpApproval(id=id, decision=ReviewDecision(decision), by=BY)
         case _:

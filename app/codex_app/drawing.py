@@ -7,6 +7,7 @@ from typing import Any
 
 from codex_app import asks
 from codex_app.entries import CommandEntry, Entry, Json, TextEntry
+from codex_app.reviews import Review
 from codex_app.stored_items import draw_items
 from codex_app.words import command_fields, context_left, mcp_result, patch_fields, plan_fields, settings_fields
 from codex_protocol import events as ev
@@ -25,6 +26,7 @@ class Drawing:
         entries: By id, in the order of the conversation.
         state: What the head and the composer show.
         asks: Open questions by id, oldest first.
+        reviews: Of those about patches, the patches.
         touched: Ids of entries that changed since somebody looked; `removed` those that are gone.
     """
 
@@ -32,6 +34,7 @@ class Drawing:
         self.entries: dict[str, Entry] = {}
         self.state: Json = {"busy": False, "plan": [], "connected": True}
         self.asks: dict[str, Json] = {}
+        self.reviews: dict[str, Review] = {}
         self.touched: dict[str, None] = {}
         self.removed: list[str] = []
         self.state_changed = self.asks_changed = True
@@ -56,7 +59,8 @@ class Drawing:
         if snapshot.plan:
             drawing.state.update(plan_fields(None, snapshot.plan))
         drawing.state.setdefault("tokens", count(snapshot.usage.blended()))
-        drawing.asks = {request.approval_id: asks.view(request) for request in snapshot.pending}
+        for request in snapshot.pending:
+            drawing._ask(request)
         return drawing
 
     def add(self, entry: Entry, id: str | None = None) -> str:
@@ -198,13 +202,18 @@ class Drawing:
     def _ask(self, request: ApprovalRequest | ElicitationRequest) -> None:
         view = asks.view(request)
         self.asks[view["id"]] = view
+        if isinstance(request, ev.ApplyPatchApprovalRequest):
+            self.reviews[request.approval_id] = Review(request.changes, self.state.get("cwd", ""))
         self.asks_changed = True
 
     def _resolved(self, msg: ev.ApprovalResolved) -> None:
         asked = self.asks.pop(msg.approval_id, None)
+        self.reviews.pop(msg.approval_id, None)
         self.asks_changed = True
         words = {"approved": "Allowed", "approved_for_session": "Allowed for this thread", "denied": "Not allowed"}
         said = words.get(msg.decision.value, "Stopped")
+        if said == "Allowed" and any(not choice.take or choice.text is not None for choice in msg.choices):
+            said = "Allowed in part"
         by = f" by {one_line(msg.by)}" if msg.by else ""
         what = f": {shorten(one_line(asked['exact']), 80)}" if asked and asked.get("exact") else ""
         self.add(Entry("note", text=f"{said}{by}{what}"))

@@ -13,11 +13,13 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from codex_app import asked, asks
 from codex_app.desk import Desk
+from codex_app.reviews import Review
 from codex_app.rooms import Room, Viewer, need
 from codex_app.security import headers_for
 from codex_protocol import ops
 from codex_protocol.errors import CodexError, UsageError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
+from codex_protocol.review import HunkChoice
 from codex_render import diff_html
 from codex_render.diff_files import parse_diff
 from codex_render.safe_text import one_line, visible
@@ -155,6 +157,12 @@ class Link(WebSocketHandler):
                 return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
+            case asked.Review(id=id, file=file):
+                review = self._review(id)
+                return await asyncio.to_thread(review.view) if file is None else review.body(file)
+            case asked.HunkText(id=id, file=file, hunk=hunk, text=text):
+                review = self._review(id)
+                return review.text(file, hunk) if text is None else review.preview(file, hunk, text)
             case asked.New():
                 return self._desk.beside(None if self._viewer is None else self._viewer.room)
             case asked.Files(query=query):
@@ -183,6 +191,20 @@ class Link(WebSocketHandler):
             self._viewer.room.viewers.discard(self._viewer)
             self._viewer = None
 
+    def _review(self, id: str) -> Review:
+        review = self._room().hub.drawing.reviews.get(id)
+        if review is None:
+            raise UsageError("this question has been answered already")
+        return review
+
+    def _choices(self, id: str, parts: tuple[asked.Part, ...]) -> tuple[HunkChoice, ...]:
+        if not parts:
+            return ()
+        review = self._review(id)
+        return tuple(
+            review.choice(part.file, part.hunk, take=part.take, text=part.text, note=part.note) for part in parts
+        )
+
     def _op(self, request: asked.Asked) -> ops.Op:
         """What the thread is asked.
 
@@ -194,11 +216,11 @@ class Link(WebSocketHandler):
                 return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
             case asked.Interrupt():
                 return ops.Interrupt()
-            case asked.Answer(id=id, decision=decision):
+            case asked.Answer(id=id, decision=decision, parts=parts):
                 question = self._room().hub.drawing.asks.get(id)
                 if question is None:
                     raise UsageError("this question has been answered already")
-                return asks.answer(question["kind"], id, decision)
+                return asks.answer(question["kind"], id, decision, self._choices(id, parts))
             case asked.Rename(name=name):
                 return ops.SetThreadName(name=name)
             case asked.Compact():

@@ -43,7 +43,7 @@ def command_fields(begun: ExecCommandBegin) -> Json:
 
 def patch_fields(changes: Mapping[str, FileChange], cwd: str) -> Json:
     """A patch as its files' diffs, paths relative to the thread's directory."""
-    files = of_changes({_relative(path, cwd): change for path, change in changes.items()})
+    files = of_changes({relative(path, cwd): change for path, change in changes.items()})
     names = [one_line(file.path) for file in files]
     verbs = {file.status for file in files}
     verb = {"added": "Add", "deleted": "Delete", "renamed": "Move"}.get(next(iter(verbs), ""), "Edit")
@@ -57,7 +57,8 @@ def patch_fields(changes: Mapping[str, FileChange], cwd: str) -> Json:
     }
 
 
-def _relative(path: str, cwd: str) -> str:
+def relative(path: str, cwd: str) -> str:
+    """The path as it is said of a thread in `cwd`."""
     pure = PurePath(path)
     return str(pure.relative_to(cwd)) if cwd and pure.is_relative_to(cwd) else path
 

@@ -4,7 +4,8 @@ The classes (`styles` has the rules): `diff` holds everything; `diff-file` a fil
 `diff-path`, `diff-status` and `diff-count` (`plus`, `minus`); `diff-gap` stands for unchanged lines between hunks,
 `diff-fold` holds long unchanged stretches; a line is `dl` (`added`, `removed`, `context`, `note`) with its numbers
 `dn`, sign `ds` and text `dt`, in it `dm` for changed words. Lines stand in groups: `dg`, with the sides `old` and `new`
-in it. With `switchable` the same markup is drawn side by side below an element of class `split`.
+in it. With `switchable` the same markup is drawn side by side below an element of class `split`. In `part_html` a hunk
+is a `diff-hunk`.
 """
 
 from __future__ import annotations
@@ -40,12 +41,35 @@ def to_html(files: Iterable[FileDiff], *, switchable: bool = False) -> str:
 
 def file_html(file: FileDiff, *, switchable: bool = False) -> str:
     """One file."""
-    rows = sum(len(hunk.rows) for hunk in file.hunks)
-    opened = " open" if rows <= OPEN_ROWS else ""
     body = "".join(_body(file, switchable=switchable))
+    return _file(file, body, "", is_open=row_count(file) <= OPEN_ROWS)
+
+
+def part_html(file: FileDiff, number: int, *, with_body: bool) -> str:
+    """One file whose parts can be told apart: `data-file` and `data-hunk` count from 0; both views are in it.
+
+    Args:
+        file: The file.
+        number: Its own.
+        with_body: False: the head alone; `body_html` has the rest.
+    """
+    return _file(file, body_html(file) if with_body else "", f' data-file="{number}"', is_open=with_body)
+
+
+def body_html(file: FileDiff, *, parted: bool = True) -> str:
+    """What stands below the head in `part_html`; with `parted` False its hunks cannot be told apart."""
+    return "".join(_body(file, switchable=True, parted=parted))
+
+
+def row_count(file: FileDiff) -> int:
+    """How many lines are drawn of it, folded ones included."""
+    return min(MAX_ROWS, sum(len(hunk.rows) for hunk in file.hunks))
+
+
+def _file(file: FileDiff, body: str, more: str, *, is_open: bool) -> str:
     return (
-        f'<details class="diff-file" data-path="{escape(one_line(file.path))}"{opened}>{_head(file)}'
-        f'<div class="diff-body">{body}</div></details>'
+        f'<details class="diff-file" data-path="{escape(one_line(file.path))}"{more}{" open" if is_open else ""}>'
+        f'{_head(file)}<div class="diff-body">{body}</div></details>'
     )
 
 
@@ -61,7 +85,7 @@ def _head(file: FileDiff) -> str:
     )
 
 
-def _body(file: FileDiff, *, switchable: bool) -> Iterator[str]:
+def _body(file: FileDiff, *, switchable: bool, parted: bool = False) -> Iterator[str]:
     if file.note:
         yield f'<div class="diff-gap">{escape(file.note)}</div>'
     left = MAX_ROWS
@@ -72,8 +96,12 @@ def _body(file: FileDiff, *, switchable: bool) -> Iterator[str]:
             yield _gap(hunk)
         rows = hunk.rows[:left]
         left -= len(rows)
+        if parted:
+            yield f'<section class="diff-hunk" data-hunk="{at}">'
         for group in groups(rows):
             yield from _group(group, switchable=switchable, first=group[0] is rows[0], last=group[-1] is rows[-1])
+        if parted:
+            yield "</section>"
     omitted = sum(len(hunk.rows) for hunk in file.hunks) - MAX_ROWS
     if omitted > 0:
         yield f'<div class="diff-gap">{count(omitted)} more lines of this change</div>'

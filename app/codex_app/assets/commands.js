@@ -1,5 +1,6 @@
 // What a person can do here besides writing a message: the one table behind `/`, the menu, the buttons, the keys and `?`.
 // There is no browser in here. `run` gets the page (what it can ask, show and change: `page.js`) and the words behind the name.
+import {REVIEWING} from './diff_keys.js'
 import {ranked} from './fuzzy.js'
 
 // name, about; argument: what may follow the name; keys: as in `Alt+N`; idle: not while a turn runs; also: other names.
@@ -57,7 +58,8 @@ export class Registry {
 
   // `[[keys, what they do]]`, for people.
   keyList() {
-    return [...WRITING.map(([keys, about]) => [named(keys), about]), ...this.table.filter(command => command.keys).map(command => [named(command.keys), command.about])]
+    const review = REVIEWING.map(([keys, about]) => [named(keys), `in a diff: ${about}`])
+    return [...WRITING.map(([keys, about]) => [named(keys), about]), ...review, ...this.table.filter(command => command.keys).map(command => [named(command.keys), command.about])]
   }
 }
 

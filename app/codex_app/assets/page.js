@@ -55,7 +55,7 @@ const composer = new Composer({
   send: message => link.ask({type: 'send', ...message}, {again: true}),
   files: query => link.ask({type: 'files', query}), registry, failed: say,
 })
-const questions = new Questions({answer: (id, decision) => link.ask({type: 'answer', id, decision}), failed: say, after: back})
+const questions = new Questions({answer: (id, decision, parts) => link.ask({type: 'answer', id, decision, ...(parts.length ? {parts} : {})}), ask: message => link.ask(message, {again: true}), failed: say, after: back})
 const list = new ThreadList({open: go, newThread: () => run('new')})
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
+from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_kernel.auth.login import LoginKind, read_key, run_login, run_logout, run_status
 from codex_kernel.config.load import load_config
-from codex_protocol.errors import CodexError
 from codex_store.home import find_home
 
 
@@ -26,20 +25,13 @@ def run_login_command(parsed: Parsed) -> int:
     if len(ways) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in ways)
         raise CommandLineError(f"{names} contradict each other", parsed.chain)
-    config = load_config(home=find_home(), cwd=_somewhere(), overrides=parsed.many("config"))
+    config = load_config(home=find_home(), cwd=current_directory(), overrides=parsed.many("config"))
     if parsed.path == ("logout",):
         return run_logout(config, _say)
     if parsed.path[-1] == "status":
         return run_status(config, _say)
     key = read_key(sys.stdin.buffer) if parsed.flag("with_api_key") else parsed.one("api_key")
     return run_login(config, LoginKind(api_key=key, device=parsed.flag("device_auth")), _say)
-
-
-def _somewhere() -> Path:
-    try:
-        return Path(os.getcwd())
-    except OSError as error:
-        raise CodexError("the current directory does not exist any more; go to another one") from error
 
 
 def _say(text: str) -> None:

@@ -133,6 +133,14 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.search_command import run_search_command
 
             return run_search_command(parsed)
+        case ("features", _):
+            from codex_cli.features_command import run_features_command
+
+            return run_features_command(parsed)
+        case ("doctor",):
+            from codex_cli.doctor_command import run_doctor_command
+
+            return run_doctor_command(parsed)
         case ("rules", _):
             from codex_cli.rules_command import run_rules_command
 

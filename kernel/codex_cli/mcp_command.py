@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_protocol.errors import CodexError
@@ -53,7 +53,7 @@ def _serve(parsed: Parsed) -> int:
 def _servers(parsed: Parsed, home: Home) -> dict[str, McpServer]:
     from codex_kernel.config.load import load_config
 
-    return load_config(home=home, cwd=_somewhere(), overrides=parsed.many("config")).mcp_servers
+    return load_config(home=home, cwd=current_directory(), overrides=parsed.many("config")).mcp_servers
 
 
 def _server(parsed: Parsed, home: Home) -> tuple[str, McpServer]:
@@ -161,13 +161,6 @@ def _open(address: str) -> None:
         import webbrowser
 
         webbrowser.open(address)
-
-
-def _somewhere() -> Path:
-    try:
-        return Path(os.getcwd())
-    except OSError as error:
-        raise CodexError("the current directory does not exist any more; go to another one") from error
 
 
 def _print(text: str) -> int:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_kernel.config.load import Flags, load_config
 from codex_kernel.core.thread_rules import ThreadRules
-from codex_protocol.errors import CodexError, ConfigError
+from codex_protocol.errors import ConfigError
 from codex_protocol.rules import RuleAmendment, RuleDecision
 from codex_store.home import find_home
 
@@ -100,18 +101,6 @@ def _remove(parsed: Parsed, rules: ThreadRules) -> int:
     for entry in removed:
         say(f"Removed from {entry['file']}: {entry['rule']}")
     return 0
-
-
-def current_directory() -> Path:
-    """The process's directory.
-
-    Raises:
-        CodexError: It was removed.
-    """
-    try:
-        return Path(os.getcwd())
-    except OSError as error:
-        raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
 
 
 def _directory(parsed: Parsed) -> Path | None:

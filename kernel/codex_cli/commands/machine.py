@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codex_cli.commands.shared import CONFIG
+from codex_cli.commands.shared import CONFIG, DEMO, DIRECTORY, JSON, MODEL, OSS, PROFILE
 from codex_cli.options import Command, Option
 
 LOGIN = Command(
@@ -44,3 +44,29 @@ COMPLETION = Command(
     details="SHELL is bash (the default), zsh or fish. In bash: source <(codex completion bash)",
 )
 HELP = Command("help", "Print help for a command", arguments=("[COMMAND]...",))
+
+FEATURES = Command(
+    "features",
+    "Switches of single features",
+    subcommands=(
+        Command("list", "List the features there are and whether they are on", options=(CONFIG, JSON)),
+        Command("enable", "Switch a feature on in your config.toml", arguments=("FEATURE",)),
+        Command("disable", "Switch a feature off in your config.toml", arguments=("FEATURE",)),
+    ),
+    details="For one run: codex exec --enable FEATURE or --disable FEATURE.",
+)
+DOCTOR = Command(
+    "doctor",
+    "Check settings, login, network, sandbox and installation, and say what to do",
+    options=(
+        CONFIG,
+        MODEL,
+        PROFILE,
+        DIRECTORY,
+        OSS,
+        DEMO,
+        JSON,
+        Option("--offline", help="Do not ask the provider whether it answers"),
+    ),
+    details="No secret is printed and no credential is sent.\n\nExit codes: 0 no problem, 1 a problem, 2 wrong usage.",
+)

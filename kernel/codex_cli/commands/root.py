@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codex_cli.commands.leash import DEBUG, EXECPOLICY, HOOKS, RULES, SANDBOX_COMMAND
-from codex_cli.commands.machine import COMPLETION, HELP, KERNEL, LOGIN, LOGOUT
+from codex_cli.commands.machine import COMPLETION, DOCTOR, FEATURES, HELP, KERNEL, LOGIN, LOGOUT
 from codex_cli.commands.mcp import MCP, MCP_SERVER
 from codex_cli.commands.shared import (
     ADD_DIR,
@@ -65,6 +65,8 @@ ROOT = Command(
         RULES,
         EXECPOLICY,
         HOOKS,
+        FEATURES,
+        DOCTOR,
         COMPLETION,
         HELP,
         MCP,
@@ -78,8 +80,6 @@ ROOT = Command(
         DELETE,
         KERNEL,
         _later("export", "exporting threads"),
-        _later("features", "listing features"),
-        _later("doctor", "checking the installation"),
         _later("queue", "sending to a running thread"),
         _later("app-server", "the server for editors"),
         _later("apply", "applying a cloud task's diff", "a"),

@@ -129,6 +129,10 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.thread_changes_command import run_thread_changes_command
 
             return run_thread_changes_command(parsed)
+        case ("apply",):
+            from codex_cli.apply_command import run_apply_command
+
+            return run_apply_command(parsed)
         case ("search",):
             from codex_cli.search_command import run_search_command
 

@@ -255,6 +255,12 @@ class ApprovalAnswered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """Of a patch: which parts were not taken or taken with other text. With the digest they say every byte written."""
 
 
+class TurnChanged(msgspec.Struct, frozen=True, kw_only=True, tag="turn_changed"):
+    """What the patches of a turn changed, written at its end; of our own kind."""
+
+    unified_diff: str
+
+
 WorkbenchLine = ApprovalRequested | ApprovalAnswered
 
 WrittenEvent = (

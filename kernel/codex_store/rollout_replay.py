@@ -167,8 +167,9 @@ class Replay:
             case "session_meta":
                 self._session_meta(raw, own)
             case "workbench":
-                if _typed.decode(payload).type not in _WORKBENCH_KINDS:
-                    self.unknown_lines += 1
+                kind = _typed.decode(payload).type
+                if kind not in _WORKBENCH_KINDS:
+                    self.unknown_lines += kind != "turn_changed"
                 elif own:
                     self.approvals.take(_workbench.decode(payload), line.timestamp)
             case kind:

@@ -1,6 +1,7 @@
 """The one writer of a thread's rollout: every call puts whole lines on disk before it returns, in one write.
 
-What the items say already is not said again by event lines: kept are turn boundaries, token totals and approvals.
+What the items say already is not said again by event lines: kept are turn boundaries, token totals, approvals, and what
+a turn's patches changed in all.
 Source: spec/agent-loop.md section 12; what 0.169.0 needs to resume a file it did not write: `session_meta` and items,
 a `token_count` for totals, one `user_message` for its lists.
 """
@@ -29,6 +30,7 @@ from codex_protocol.events import (
     TokenCount,
     TokenUsage,
     TurnAborted,
+    TurnDiff,
 )
 from codex_protocol.items import Item, Message
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary
@@ -43,6 +45,7 @@ from codex_store.rollout_lines import (
     TaskStartedLine,
     ThreadMeta,
     TurnAbortedLine,
+    TurnChanged,
     TurnContext,
     UserMessageLine,
     WrittenEvent,
@@ -64,6 +67,8 @@ from codex_store.writer_lock import WriterLock
 
 _HEAD_BYTES = 1 << 18
 _LISTED_CHARS = 1000
+_MAX_DIFF_CHARS = 8 << 20
+"""A longer one is not kept: every reader of the thread would pay for it."""
 
 
 class RolloutWriter:
@@ -91,6 +96,7 @@ class RolloutWriter:
         self._listed = False  # a `user_message` line is there
         self._context: TurnContext | None = None
         self._turn_id = ""
+        self._changed = ""
         self._approvals = ApprovalRecords()
 
     @classmethod
@@ -189,10 +195,15 @@ class RolloutWriter:
         match msg:
             case TaskStarted():
                 self._turn_id = turn_id or f"turn-{time.time_ns():x}"
+                self._changed = ""
                 self._event(TaskStartedLine(turn_id=self._turn_id, model_context_window=msg.model_context_window))
+            case TurnDiff():
+                self._changed = msg.unified_diff
             case TaskComplete():
+                self._keep_changes()
                 self._event(TaskCompleteLine(turn_id=self._turn_id, error=msg.error))
             case TurnAborted():
+                self._keep_changes()
                 self._event(TurnAbortedLine(turn_id=self._turn_id, reason=msg.reason))
             case TokenCount():
                 self._event(_token_count(msg))
@@ -209,6 +220,12 @@ class RolloutWriter:
                     record_name(self._home, self.thread_id, clean_name(msg.name))
             case _:
                 return
+
+    def _keep_changes(self) -> None:
+        """Write the turn's last diff, once: every patch of a turn reports all of it anew."""
+        changed, self._changed = self._changed, ""
+        if changed and len(changed) <= _MAX_DIFF_CHARS:
+            self._workbench(TurnChanged(unified_diff=changed))
 
     def take_approvals(self, records: ApprovalRecords) -> None:
         """Go on with the questions of an earlier process, so that their answers can be written."""

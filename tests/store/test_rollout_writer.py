@@ -20,13 +20,17 @@ from codex_protocol.events import (
     Duration,
     ExecApprovalRequest,
     ExecCommandEnd,
+    TaskComplete,
     TaskStarted,
     ThreadNameUpdated,
+    TurnAborted,
+    TurnDiff,
 )
 from codex_protocol.items import Item, assistant_message, encode_item, user_message
 from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision, WorkspaceWrite
 from codex_store.rollout_reader import read_rollout
 from codex_store.rollout_writer import RolloutWriter
+from codex_store.turn_diffs import last_diff
 from tests.support.rollouts import call, home_at, new_meta, output, recorded, write_thread, write_turn
 
 
@@ -372,3 +376,22 @@ def test_modes_of_existing_folders_stay(tmp_path: Path) -> None:
         writer.items(user_message("hello"))
         writer.turn_context(cwd="/w", approval_policy=ApprovalPolicy.NEVER, sandbox_policy=ReadOnly(), model="m")
     assert stat.S_IMODE((tmp_path / "sessions").stat().st_mode) == 0o750
+
+
+def test_what_a_turn_changed_is_kept_once_at_its_end(tmp_path: Path) -> None:
+    home = home_at(tmp_path)
+    with RolloutWriter.create(home, new_meta()) as writer:
+        for texts in (["one", "one two"], [], ["three"]):
+            writer.event(TaskStarted())
+            writer.items(user_message("go"))
+            for text in texts:
+                writer.event(TurnDiff(unified_diff=text))
+            writer.event(TaskComplete(last_agent_message=None))
+        writer.event(TaskStarted())
+        writer.event(TurnDiff(unified_diff="x" * (9 << 20)))
+        writer.event(TurnAborted(reason="interrupted"))
+    lines = writer.path.read_text().splitlines()
+    kept = [json.loads(line)["payload"]["unified_diff"] for line in lines if '"turn_changed"' in line]
+    assert kept == ["one two", "three"]
+    assert last_diff(writer.path) == "three"
+    assert read_rollout(writer.path).notices == ()

@@ -22,7 +22,7 @@ from codex_cli.commands.shared import (
     STRICT,
     TRUST,
 )
-from codex_cli.commands.threads import ARCHIVE, DELETE, FORK, RESUME, SEARCH_THREADS, THREADS, UNARCHIVE
+from codex_cli.commands.threads import APPLY, ARCHIVE, DELETE, FORK, RESUME, SEARCH_THREADS, THREADS, UNARCHIVE
 from codex_cli.commands.turns import EXEC, PROTO, REVIEW
 from codex_cli.options import Command, Option
 
@@ -78,10 +78,10 @@ ROOT = Command(
         ARCHIVE,
         UNARCHIVE,
         DELETE,
+        APPLY,
         KERNEL,
         _later("export", "exporting threads"),
         _later("queue", "sending to a running thread"),
         _later("app-server", "the server for editors"),
-        _later("apply", "applying a cloud task's diff", "a"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codex_cli.commands.shared import ALL, LAST
+from codex_cli.commands.shared import ALL, CONFIG, DIRECTORY, LAST
 from codex_cli.options import Command, Option
 
 _LINES = Option("--json", help="Print JSON, an object on a line of its own each")
@@ -62,4 +62,13 @@ DELETE = Command(
     options=(Option("-y", "--yes", aliases=("--force",), help="Ask no question first"),),
     arguments=("ID|NAME...",),
     details=_WHICH,
+)
+APPLY = Command(
+    "apply",
+    "Put what a thread's patches changed last into the working tree here, with git",
+    aliases=("a",),
+    options=(CONFIG, DIRECTORY),
+    arguments=("ID|NAME",),
+    details="The change of its last turn that patched a file, at the root of the repository here: to carry it from one "
+    f"checkout to another. The id of a task in the cloud (task_...) is taken too, with a ChatGPT login.\n\n{_WHICH}",
 )

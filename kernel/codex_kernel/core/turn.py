@@ -26,6 +26,7 @@ from codex_protocol.events import (
     PlanUpdate,
     TokenCount,
     TokenUsage,
+    TurnDiff,
     WebSearchEnd,
 )
 from codex_protocol.items import (
@@ -138,6 +139,7 @@ class Turn:
     def _emit(self, msg: EventMsg) -> None:
         if isinstance(msg, PlanUpdate):
             self._state.plan = msg.plan
+        if isinstance(msg, PlanUpdate | TurnDiff):
             self._state.recorder.event(msg)
         self._tell(msg)
 

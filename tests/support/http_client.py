@@ -10,9 +10,11 @@ from codex_kernel.config.credentials import Credential
 from codex_kernel.config.types import ModelProvider, WireApi
 from codex_kernel.model.chat import Chat
 from codex_kernel.model.client import HttpModelClient
+from codex_kernel.model.exchange import HttpClient
 from codex_kernel.model.interface import Prompt, ResponseEvent
 from codex_kernel.model.responses import Responses
 from codex_kernel.model.sending import Sender
+from codex_kernel.model.through_httpx import HttpxClient
 from codex_protocol.items import user_message
 
 PROMPT = Prompt(model="m", instructions="i", input=(user_message("u"),), thread_id="t")
@@ -21,10 +23,10 @@ PROMPT = Prompt(model="m", instructions="i", input=(user_message("u"),), thread_
 class Given:
     """An HTTP client handed over as it is."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: HttpClient) -> None:
         self._client = client
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> HttpClient:
         return self._client
 
     async def aclose(self) -> None:
@@ -58,7 +60,7 @@ class Pauses:
 
 
 def make(
-    handler: Callable[[httpx.Request], httpx.Response] | httpx.AsyncClient,
+    handler: Callable[[httpx.Request], httpx.Response] | HttpClient,
     *,
     chat: bool = False,
     logins: Logins | None = None,
@@ -67,16 +69,15 @@ def make(
     **provider: object,
 ) -> HttpModelClient:
     """A client whose requests `handler` answers."""
-    http = (
-        handler if isinstance(handler, httpx.AsyncClient) else httpx.AsyncClient(transport=httpx.MockTransport(handler))
-    )
+    if callable(handler):
+        handler = HttpxClient(httpx.AsyncClient(transport=httpx.MockTransport(handler)))
     fields = {"name": "P", "base_url": "http://provider.test/v1", **provider}
     settings = ModelProvider(wire_api=WireApi.CHAT if chat else WireApi.RESPONSES, **fields)  # pyright: ignore[reportArgumentType]
     sender = Sender(
         "p",
         settings,
         logins or Logins(),
-        Given(http),
+        Given(handler),
         headers={"User-Agent": "test", "Accept": "text/event-stream"},
         env=env or {},
         sleep=sleep or Pauses(),

@@ -223,9 +223,9 @@ def _make_auth(config: Config, home: Home, environment: Mapping[str, str]) -> Au
     from codex_kernel.auth.manager import AuthManager
 
     def make_http() -> AsyncClient:
-        from codex_kernel.model.http import make_client  # the one place that knows proxies and certificates
+        from codex_kernel.model.through_httpx import make_httpx
 
-        return make_client(direct=False)
+        return make_httpx()
 
     return AuthManager(home, config, env=environment, make_http=make_http)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from codex_kernel.model.exchange import HttpAnswer, HttpFault, Silence
 from codex_kernel.model.interface import Prompt, ResponseEvent, Retrying
 from codex_kernel.model.sse import SseSplitter
 from codex_protocol.errors import StreamClosed
 
 if TYPE_CHECKING:
-    import httpx
-
     from codex_kernel.model.sending import Sender
 
 SETTLED_WAIT_S = 5.0
@@ -74,11 +73,11 @@ class HttpModelClient:
         self.stream_max_retries = stream_max_retries
         self._wire = wire
         self._sender = sender
-        self._draining: dict[asyncio.Task[None], httpx.Response] = {}
+        self._draining: dict[asyncio.Task[None], HttpAnswer] = {}
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ResponseEvent, None]:
         """See `ModelClient.stream`."""
-        response: httpx.Response | None = None
+        response: HttpAnswer | None = None
         async with contextlib.aclosing(self._sender.open(self._wire.path, self._wire.encode(prompt))) as steps:
             async for step in steps:
                 if isinstance(step, Retrying):
@@ -88,10 +87,9 @@ class HttpModelClient:
         if response is None:
             raise StreamClosed("The request ended without an answer.")
         reader, splitter = self._wire.reader(prompt), SseSplitter()
-        pieces = response.aiter_bytes()
         try:  # one loop, no helper generator: every generator on the way costs each delta a third of a microsecond
             while not reader.done:
-                piece = await _next(pieces, reader)
+                piece = await _next(response, reader)
                 for data in splitter.close() if piece is None else splitter.feed(piece):
                     for event in reader.feed(data):
                         yield event
@@ -103,7 +101,7 @@ class HttpModelClient:
                 yield event
         finally:
             if reader.done:
-                self._drain(response, pieces)
+                self._drain(response)
             else:
                 await response.aclose()
 
@@ -117,38 +115,36 @@ class HttpModelClient:
             await response.aclose()
         await self._sender.aclose()
 
-    def _drain(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
-        task = asyncio.create_task(_read_to_end(response, pieces))
+    def _drain(self, response: HttpAnswer) -> None:
+        task = asyncio.create_task(_read_to_end(response))
         self._draining[task] = response
         task.add_done_callback(self._draining.pop)
 
 
-async def _next(pieces: AsyncIterator[bytes], reader: Reader) -> bytes | None:
+async def _next(response: HttpAnswer, reader: Reader) -> bytes | None:
     """The next bytes of the answer; None at their end, or when a settled answer's remarks do not come."""
-    import httpx
-
     try:
         if not reader.settled:
-            return await anext(pieces, None)
+            return await response.read() or None
         async with asyncio.timeout(SETTLED_WAIT_S):
-            return await anext(pieces, None)
+            return await response.read() or None
     except TimeoutError:
         return None
-    except httpx.ReadTimeout:
+    except Silence:
         problem = "The provider fell silent in the middle of the response (idle time-out)."
-    except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
-        problem = f"The connection broke in the middle of the response: {str(error) or type(error).__name__}"
+    except HttpFault as error:
+        problem = f"The connection broke in the middle of the response: {error}"
     if reader.settled:
         return None
     raise StreamClosed(problem)
 
 
-async def _read_to_end(response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
+async def _read_to_end(response: HttpAnswer) -> None:
     """Read a finished stream to its end, which follows at once from all but broken servers."""
     with contextlib.suppress(Exception):  # nothing of the answer depends on it
         try:
             async with asyncio.timeout(DRAIN_S):
-                async for _ in pieces:
+                while await response.read():
                     pass
         finally:
             await response.aclose()

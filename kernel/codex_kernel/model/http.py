@@ -1,21 +1,17 @@
-"""The process's HTTP clients: one for all threads that speak to providers in the same way, made when first used.
-
-httpx carries proxies, headers and decoding; it is imported with the first request, not at start-up.
-"""
+"""The process's HTTP clients: one for all threads that speak to providers in the same way, made when first used."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    import httpx
+from codex_kernel.model.exchange import HttpClient
 
-CONNECT_TIMEOUT_S = 15.0
-WRITE_TIMEOUT_S = 120.0
+if TYPE_CHECKING:
+    import ssl
 
 
 class _Kind(NamedTuple):
@@ -26,7 +22,7 @@ class _Kind(NamedTuple):
 
 
 class _Shared:
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: HttpClient) -> None:
         self.client = client
         self.users = 0
 
@@ -42,8 +38,8 @@ class HttpLease:
         self._ca_certificate = ca_certificate
         self._kind: _Kind | None = None
 
-    def client(self) -> httpx.AsyncClient:
-        """The client; imports httpx and is made on the first call. Call it from the running loop.
+    def client(self) -> HttpClient:
+        """The client; made on the first call. Call it from the running loop.
 
         Raises:
             ConfigError: A certificate file cannot be read.
@@ -69,30 +65,37 @@ class HttpLease:
             await shared.client.aclose()
 
 
-def make_client(direct: bool, ca_certificate: str | None = None) -> httpx.AsyncClient:
-    """A client that follows no redirect: a credential never goes where nobody sent it.
+def make_client(direct: bool, ca_certificate: str | None = None) -> HttpClient:
+    """A client for requests to providers.
 
     Args:
         direct: Straight to the provider; otherwise through the proxies the system names.
-        ca_certificate: PEM file trusted besides the system's certificates.
+        ca_certificate: PEM file trusted besides the system's certificates; read when TLS is needed.
     """
-    httpx = import_httpx()
-    from codex_kernel.model.tls import tls_context
+    if not direct:
+        from codex_kernel.model.through_httpx import HttpxClient, make_httpx
 
-    tls = functools.cache(lambda: tls_context(ca_certificate))
-    if direct:
-        from codex_kernel.model.transport import DirectTransport
+        return HttpxClient(make_httpx(ca_certificate=ca_certificate))
+    from codex_kernel.model.direct import DirectClient
 
-        return httpx.AsyncClient(transport=DirectTransport(tls))
-    limits = httpx.Limits(max_keepalive_connections=8, keepalive_expiry=60)
-    return httpx.AsyncClient(verify=tls(), trust_env=True, limits=limits)
+    def context() -> ssl.SSLContext:
+        from codex_kernel.model.tls import tls_context
+
+        return tls_context(ca_certificate)
+
+    return DirectClient(functools.cache(context))
 
 
 def uses_proxy(url: str) -> bool:
     """Whether the system names a proxy that may apply to `url`. Nothing on this machine is reached through one."""
-    from urllib.request import getproxies
+    if sys.platform in ("darwin", "win32"):
+        from urllib.request import getproxies
 
-    return any(key != "no" for key in getproxies()) and not is_loopback(url)
+        named = [key for key in getproxies() if key != "no"]
+    else:  # the same without urllib.request, which loads http.client and email (25 ms)
+        named = [name for name, value in os.environ.items() if value and name.lower().endswith("_proxy")]
+        named = [name for name in named if name.lower() != "no_proxy"]
+    return bool(named) and not is_loopback(url)
 
 
 def is_loopback(url: str) -> bool:
@@ -104,27 +107,3 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return False
     return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
-
-
-def timeout(idle_s: float) -> httpx.Timeout:
-    """Limits of one request: none on its whole time, `idle_s` on silence."""
-    return import_httpx().Timeout(None, connect=CONNECT_TIMEOUT_S, read=idle_s, write=WRITE_TIMEOUT_S)
-
-
-def import_httpx() -> ModuleType:
-    """The httpx module without its command line, which would load click, rich and Pygments (40 ms)."""
-    loaded = sys.modules.get("httpx")
-    if loaded is not None and hasattr(loaded, "AsyncClient"):
-        return loaded
-    stand_in = ModuleType("httpx._main")
-    stand_in.__dict__["main"] = _no_command_line
-    sys.modules["httpx._main"] = stand_in
-    try:
-        import httpx
-    finally:
-        sys.modules.pop("httpx._main", None)
-    return httpx
-
-
-def _no_command_line() -> None:
-    raise RuntimeError("httpx's command line is not loaded in this process; run `python -m httpx`.")

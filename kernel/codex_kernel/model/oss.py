@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from codex_kernel.config.types import ModelProvider
-from codex_kernel.model.http import is_loopback, make_client
+from codex_kernel.model.http import is_loopback
+from codex_kernel.model.through_httpx import make_httpx
 from codex_protocol.errors import ModelError
 
 if TYPE_CHECKING:
@@ -223,5 +224,6 @@ async def _opened(client: httpx.AsyncClient | None, provider: ModelProvider) -> 
     if client is not None:
         yield client
         return
-    async with make_client(is_loopback(provider.base_url or ""), provider.ca_certificate) as made:
+    local = is_loopback(provider.base_url or "")
+    async with make_httpx(proxies=not local, ca_certificate=provider.ca_certificate) as made:
         yield made

@@ -7,15 +7,16 @@ whose retries are used up: the caller asks again only for streams that broke off
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import urljoin, urlsplit
 
 from codex_kernel.config.credentials import Credential, CredentialSource
 from codex_kernel.config.types import ModelProvider
-from codex_kernel.model.http import timeout
+from codex_kernel.model.exchange import HttpAnswer, HttpClient, HttpFault, Silence, Unsendable
 from codex_kernel.model.interface import Retrying
 from codex_kernel.model.providers import (
     authorisation,
@@ -25,9 +26,6 @@ from codex_kernel.model.providers import (
     request_url,
 )
 from codex_protocol.errors import ModelError, StreamClosed
-
-if TYPE_CHECKING:
-    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ _REDIRECTS = frozenset({301, 302, 307, 308})
 class HttpSource(Protocol):
     """Where the HTTP client comes from, when it is needed."""
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> HttpClient:
         """The client, for the running loop."""
         ...
 
@@ -72,7 +70,7 @@ class Sender:
         self._env = env
         self._sleep = sleep
 
-    async def open(self, path: str, body: bytes) -> AsyncGenerator[Retrying | httpx.Response, None]:
+    async def open(self, path: str, body: bytes) -> AsyncGenerator[Retrying | HttpAnswer, None]:
         """A `Retrying` before each further try, then the response, its body unread; the caller closes it.
 
         Raises:
@@ -109,7 +107,7 @@ class Sender:
         fresh = await self._credentials.refresh()
         return fresh is not None and fresh.token != refused.token
 
-    async def _try(self, path: str, body: bytes, credential: Credential | None) -> httpx.Response | _Refusal:
+    async def _try(self, path: str, body: bytes, credential: Credential | None) -> HttpAnswer | _Refusal:
         chatgpt = self._chatgpt_base_url if credential is not None and credential.kind == "chatgpt" else None
         url = request_url(self._provider, path, chatgpt_base_url=chatgpt)
         own = provider_headers(self._provider, self._env)
@@ -120,9 +118,9 @@ class Sender:
             response = await self._send(url, body, headers)
             if isinstance(response, _Refusal):
                 return response
-            if response.is_success:
+            if 200 <= response.status < 300:
                 return await _checked(response, url)
-            if response.status_code not in _REDIRECTS:
+            if response.status not in _REDIRECTS:
                 return await _refusal(response, credential.plan if credential is not None else None)
             target = urljoin(url, response.headers.get("location", ""))
             await response.aclose()
@@ -130,19 +128,15 @@ class Sender:
             url = target
         raise ModelError(f"{url} redirects again and again; check the provider's base_url.")
 
-    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response | _Refusal:
-        http = self._http.client()
-        import httpx
-
+    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer | _Refusal:
         idle_s = self._provider.stream_idle_timeout_ms / 1000
         try:
-            request = http.build_request("POST", url, content=body, headers=dict(headers), timeout=timeout(idle_s))
-            return await http.send(request, stream=True, follow_redirects=False)
-        except httpx.ReadTimeout:
+            return await self._http.client().post(url, headers, body, idle_s=idle_s)
+        except Silence:
             raise StreamClosed(f"{_host(url)} accepted the request and then sent nothing for {idle_s:g} s.") from None
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError) as error:
+        except Unsendable as error:
             raise ModelError(f"The request to {url} cannot be made: {error}.") from None
-        except httpx.TransportError as error:
+        except HttpFault as error:
             return _no_answer(url, error)
 
 
@@ -189,7 +183,7 @@ class _Refusal:
         return ModelError(f"{text}: {self._message}" if self._message else text, status=self.status)
 
 
-async def _checked(response: httpx.Response, url: str) -> httpx.Response:
+async def _checked(response: HttpAnswer, url: str) -> HttpAnswer:
     """The response, unless its kind shows that it is no stream of a model."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -206,11 +200,11 @@ async def _checked(response: httpx.Response, url: str) -> httpx.Response:
     return response
 
 
-async def _refusal(response: httpx.Response, plan: str | None) -> _Refusal:
+async def _refusal(response: HttpAnswer, plan: str | None) -> _Refusal:
     from codex_kernel.model.failures import parse_error_body, status_failure, status_line, usage_failure, wait_in
     from codex_kernel.model.retry import is_retryable, retry_after_s
 
-    status = response.status_code
+    status = response.status
     body = await _read(response)
     await response.aclose()
     message = cast(str, parse_error_body(body)["message"])
@@ -223,24 +217,18 @@ async def _refusal(response: httpx.Response, plan: str | None) -> _Refusal:
     return _Refusal(problem, status=status, message=message, final=final, wait_s=wait_s)
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: HttpAnswer) -> bytes:
     """The start of the body; what fails to come is left out."""
-    import httpx
-
     data = bytearray()
-    try:
+    with contextlib.suppress(HttpFault, TimeoutError):
         async with asyncio.timeout(10):
-            async for piece in response.aiter_bytes():
+            while len(data) < MAX_ERROR_BYTES and (piece := await response.read()):
                 data += piece
-                if len(data) >= MAX_ERROR_BYTES:
-                    break
-    except (httpx.TransportError, httpx.DecodingError, TimeoutError):
-        pass
     return bytes(data)
 
 
-def _no_answer(url: str, error: httpx.TransportError) -> _Refusal:
-    words = str(error) or type(error).__name__
+def _no_answer(url: str, error: HttpFault) -> _Refusal:
+    words = str(error)
     if "certificate verify failed" in words.lower():
         text = f"The certificate of {_host(url)} cannot be verified: {words}."
         mend = "Name your certificates with SSL_CERT_FILE or the provider's ca_certificate."

@@ -1,11 +1,15 @@
 import json
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from codex_kernel.model.direct import DirectClient
+from codex_kernel.model.exchange import HttpClient
 from codex_kernel.model.interface import Completed, ItemDone, Retrying
+from codex_kernel.model.through_httpx import HttpxClient
 from codex_protocol.errors import (
     ContextWindowExceeded,
     CredentialError,
@@ -261,6 +265,12 @@ async def test_closing_the_iterator_while_it_waits_makes_no_further_request() ->
     assert len(plays.requests) == 1
 
 
-async def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(ModelError):
-        await collect(make(httpx.AsyncClient(), base_url="ftp://x/v1"))
+def no_tls() -> ssl.SSLContext:
+    raise AssertionError("a TLS context was asked for")
+
+
+@pytest.mark.parametrize("make_http", [lambda: HttpxClient(httpx.AsyncClient()), lambda: DirectClient(no_tls)])
+@pytest.mark.parametrize("url", ["ftp://x/v1", "x/v1", "http://x:port/v1", "http://[::1/v1", "http:///v1"])
+async def test_an_address_that_is_none_is_refused(make_http: Callable[[], HttpClient], url: str) -> None:
+    with pytest.raises(ModelError, match="cannot be made"):
+        await collect(make(make_http(), base_url=url))

@@ -1,0 +1,106 @@
+import asyncio
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from codex_kernel.model.direct import DirectClient
+from codex_kernel.model.http import HttpLease, is_loopback, make_client, uses_proxy
+from codex_kernel.model.interface import Completed
+from codex_kernel.model.through_httpx import import_httpx
+from tests.support.http_client import collect, make
+from tests.support.one_request import request_of, server
+
+
+def test_proxies_are_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    assert not uses_proxy("https://api.openai.com/v1")
+    monkeypatch.setenv("no_proxy", "x")
+    assert not uses_proxy("https://api.openai.com/v1")
+    monkeypatch.setenv("https_proxy", "http://proxy.test:3128")
+    assert uses_proxy("https://api.openai.com/v1")
+    for url in ("http://localhost:11434/v1", "http://127.0.0.1:1/v1", "http://[::1]:1/v1", "http://a.localhost/"):
+        assert is_loopback(url)
+        assert not uses_proxy(url)
+    assert not is_loopback("http://localhost.evil.test/")
+    assert not is_loopback("http://[")
+
+
+async def test_requests_go_through_the_proxy_the_system_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await request_of(reader))
+        end = b'data: {"type":"response.completed","response":{"id":"r"}}\n\n'
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%b" % (len(end), end)
+        )
+        await writer.drain()
+
+    async with server(proxy) as url:
+        monkeypatch.setenv("http_proxy", url.removesuffix("/v1"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        client = make(make_client(not uses_proxy("http://provider.test/v1")))
+        assert await collect(client) == [Completed("r", None)]
+    assert seen[0].startswith(b"POST http://provider.test/v1/responses HTTP/1.1")
+
+
+async def test_users_of_one_kind_share_a_client_and_the_last_one_closes_it() -> None:
+    first, second, other = (
+        HttpLease("http://127.0.0.1:1"),
+        HttpLease("http://localhost:2"),
+        HttpLease("http://h", "/x.pem"),
+    )
+    shared = first.client()
+    assert second.client() is shared
+    assert first.client() is shared
+    assert other.client() is not shared
+    assert isinstance(shared, DirectClient)
+    await first.aclose()
+    await first.aclose()
+    assert not shared.closed
+    await second.aclose()
+    assert shared.closed
+    await other.aclose()
+
+
+def test_httpx_comes_without_its_command_line() -> None:
+    code = (
+        "import sys; from codex_kernel.model.through_httpx import make_httpx; make_httpx()\n"
+        "print(sorted({'click', 'rich', 'pygments'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert import_httpx() is httpx
+
+
+def test_a_direct_request_needs_no_httpx() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from codex_kernel.model.exchange import HttpFault\n"
+        "from codex_kernel.model.http import HttpLease\n"
+        "async def main():\n"
+        "    lease = HttpLease('http://127.0.0.1:1')\n"
+        "    try:\n"
+        "        await lease.client().post('http://127.0.0.1:1/', {}, b'', idle_s=1)\n"
+        "    except HttpFault:\n"
+        "        await lease.aclose()\n"
+        "asyncio.run(main())\n"
+        "print(sorted({'httpx', 'h11', 'http.client', 'urllib.request', 'email.message'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_clients_modules_load_nothing_heavy_before_a_request() -> None:
+    code = (
+        "import sys, codex_kernel.model.factory, codex_kernel.model.client, codex_kernel.model.sending\n"
+        "import codex_kernel.model.responses, codex_kernel.model.chat, codex_kernel.model.http\n"
+        "heavy = {'httpx', 'h11', 'http.client', 'email', 'dataclasses', 'tomllib'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

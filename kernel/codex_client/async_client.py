@@ -20,9 +20,10 @@ from codex_client.launch import set_flags, start_attached
 from codex_client.turn_settings import approval_policy as policy_of
 from codex_client.turn_settings import one_of
 from codex_protocol.attach import KernelOptions
-from codex_protocol.errors import UsageError
+from codex_protocol.errors import ThreadError, UsageError
 from codex_protocol.policy import SandboxMode
 from codex_store.home import Home, find_home
+from codex_store.running import RunningThread, running_thread
 from codex_store.thread_info import ThreadInfo
 
 
@@ -107,6 +108,23 @@ def make_settings(known: Settings, changes: Mapping[str, Any]) -> Settings:
         raise UsageError(f"a setting cannot be used: {error}") from error
 
 
+def _running(home: Home, thread: str) -> RunningThread | None:
+    """The running thread of that id, which need not be on disk yet, or of that name."""
+    from codex_store.thread_ids import is_thread_id
+    from codex_store.threads import find_thread
+
+    return running_thread(home, thread if is_thread_id(thread) else find_thread(home, thread).id)
+
+
+async def _join(home: Home, running: RunningThread, can_answer: bool) -> Connection:
+    async def is_alive() -> bool:
+        return await asyncio.to_thread(running_thread, home, running.thread_id) is not None
+
+    return await Connection.connect(
+        Path(running.connection_file), client=place(), can_answer=can_answer, is_alive=is_alive
+    )
+
+
 class AsyncCodex(StoredThreads):
     """Threads for asyncio code; use it in `async with`, which ends what it started."""
 
@@ -142,10 +160,14 @@ class AsyncCodex(StoredThreads):
         return await self._open(None, None, approvals, settings)
 
     async def thread_resume(self, thread: str, *, approvals: Approvals | None = None, **settings: Any) -> AsyncThread:
-        """A stored thread, by id or name, to go on with. One that is open here already is handed out again.
+        """A stored thread, by id or name, to go on with.
+
+        One that is open here already is handed out again. One that runs elsewhere, in the page or in another notebook,
+        is joined: its agent goes on as it was started and is not ended by us.
 
         Raises:
-            CodexError: There is no such thread, or another process writes to it.
+            CodexError: There is no such thread; a program that cannot be joined writes to it, as `codex exec` does; or
+                it runs elsewhere and `settings` were given, which count only where an agent starts.
         """
         for known in self._threads:
             if thread in (known.id, known.name) and not settings and not known.closed:
@@ -212,6 +234,15 @@ class AsyncCodex(StoredThreads):
         forks = [fork]
 
         async def opener(resumed: str | None) -> Opened:
+            if resumed is not None:
+                running = await asyncio.to_thread(_running, wanted.home(), resumed)
+                if running is not None and settings:
+                    raise ThreadError(
+                        f"this thread runs in process {running.pid}: settings count where an agent starts; "
+                        "leave them out to join it, or close it there first"
+                    )
+                if running is not None:
+                    return None, await _join(wanted.home(), running, can_answer)
             source = forks.pop() if forks and resumed is None else None
             options = wanted.options(resume=resumed, fork=source)
             return await start_attached(options, wanted.env, client=place(), can_answer=can_answer, fork=wanted.fork)

@@ -77,8 +77,9 @@ class AsyncThread:
 
     @classmethod
     async def open(cls, opener: Opener, resume: str | None, approvals: Approvals) -> AsyncThread:
-        """A thread in a kernel of its own."""
+        """A thread in the kernel that `opener` starts or finds."""
         thread = cls(await opener(resume), opener, approvals)
+        thread._said_something = resume is not None
         await thread.listen()
         return thread
 

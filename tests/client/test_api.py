@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,40 @@ def test_a_thread_is_resumed_forked_named_and_listed(server: ModelServer, settin
         thread.run("more")
     with pytest.raises(CodexError, match="nowhere"):
         Codex(**settings).thread_resume("nowhere")
+
+
+def test_a_thread_that_runs_elsewhere_is_joined(server: ModelServer, settings: dict[str, Any]) -> None:
+    script(server, says("one"), says("two"), says("three"))
+    with Codex(**settings) as theirs, Codex(**settings) as ours:
+        first = theirs.thread_start()
+        first.run("first")
+        joined = ours.thread_resume(first.id)
+        assert joined.id == first.id
+        assert joined._thread.kernel is None
+        assert joined.run("second").final_response == "two"
+        with pytest.raises(ThreadError, match="settings count where an agent starts"):
+            ours.thread_resume(first.id, model="another")
+        first.close()
+        assert joined.run("third").final_response == "three"  # in an agent of its own, which resumed it
+        assert "second" in str(server.requests[-1].input)
+
+
+def test_a_resumed_thread_whose_agent_dies_before_its_first_turn_is_resumed_again(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    script(server, says("one"), says("two"))
+    with Codex(**settings) as codex:
+        thread = codex.thread_start()
+        thread.run("first")
+        thread.close()
+        again = codex.thread_resume(thread.id)
+        kernel = again._thread.kernel
+        assert kernel is not None
+        os.kill(kernel.pid, signal.SIGKILL)
+        while again._thread.connection.lost is None:
+            time.sleep(0.02)
+        assert again.run("second").final_response == "two"
+        assert again.id == thread.id
 
 
 def test_a_killed_agent_is_resumed_by_the_next_turn(server: ModelServer, settings: dict[str, Any]) -> None:

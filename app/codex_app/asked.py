@@ -9,10 +9,30 @@ from msgspec import Meta
 
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode
+from codex_protocol.rules import RuleDecision
 
 Short = Annotated[str, Meta(max_length=200)]
 MAX_MESSAGE_BYTES = 4 << 20
 _Text = Annotated[str, Meta(max_length=1_000_000)]
+_Path = Annotated[str, Meta(max_length=4096)]
+_Word = Annotated[str, Meta(max_length=4096)]
+Words = Annotated[tuple[_Word, ...], Meta(min_length=1, max_length=100)]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule for commands that begin with these words."""
+
+    prefix: Words
+    decision: RuleDecision = "allow"
+    justification: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class OwnRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule where it stands, as the page was told it."""
+
+    file: _Path
+    line: int
+    pattern: tuple[Words, ...]
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
@@ -65,6 +85,16 @@ class Answer(_Asked, tag="answer", frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     """Of a patch."""
     decision: Literal["approved", "approved_for_session", "denied", "abort", "accept", "decline", "cancel"]
+    thread: Short = ""
+    """Whose question; empty: that of the thread this tab shows."""
+    message: _Text = ""
+    """With a denial: what the model is told besides."""
+    message_id: Short = ""
+    """Made by the page once for that message."""
+    rules: tuple[Rule, ...] = ()
+    """Rules to keep from now on."""
+    content: dict[str, str | int | float | bool | tuple[str, ...]] | None = None
+    """What was filled in, with `accept` of a form."""
 
 
 class Review(_Asked, tag="review", frozen=True, kw_only=True):
@@ -96,13 +126,75 @@ class Files(_Asked, tag="files", frozen=True, kw_only=True):
 
 
 class New(_Asked, tag="new", frozen=True, kw_only=True):
-    """Open another thread in the directory and with the flags of this one."""
+    """Open another thread with the flags of the newest launch."""
+
+    directory: _Path = ""
+    """Where; empty: in the directory of this tab's thread."""
+    demo: bool = False
+    """With the demo model."""
+    local: Literal["", "ollama", "lmstudio"] = ""
+    """With a model of that server on this machine."""
+    model: Short = ""
+
+
+class Threads(_Asked, tag="threads", frozen=True, kw_only=True):
+    """Which threads does this filter leave? Empty fields hide nothing."""
+
+    search: Short = ""
+    directory: _Path = ""
+    source: Short = ""
+    archived: bool = False
 
 
 class Rename(_Asked, tag="rename", frozen=True, kw_only=True):
-    """Name the thread."""
+    """Name a thread."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    thread: Short = ""
+    """Empty: the one this tab shows."""
+
+
+class Archive(_Asked, tag="archive", frozen=True, kw_only=True):
+    """Take a thread out of the list, or back into it."""
+
+    thread: Short
+    back: bool = False
+
+
+class Delete(_Asked, tag="delete", frozen=True, kw_only=True):
+    """Delete a thread for good; the page has asked whether that is meant."""
+
+    thread: Short
+
+
+class Setup(_Asked, tag="setup", frozen=True, kw_only=True):
+    """What is missing before a first turn?"""
+
+
+class LogIn(_Asked, tag="log_in", frozen=True, kw_only=True):
+    """Keep an API key, or begin a ChatGPT login."""
+
+    key: Annotated[str, Meta(max_length=16_384)] | None = None
+    cancel: bool = False
+
+
+class Trust(_Asked, tag="trust", frozen=True, kw_only=True):
+    """Whether the thread's directory is trusted; the thread is opened again."""
+
+    trusted: bool
+
+
+class Rules(_Asked, tag="rules", frozen=True, kw_only=True):
+    """The rules that count, after one was added or taken out."""
+
+    add: Rule | None = None
+    remove: OwnRule | None = None
+
+
+class PreviewRules(_Asked, tag="preview_rules", frozen=True, kw_only=True):
+    """Which of the thread's commands would rules that allow these beginnings have let run?"""
+
+    prefixes: tuple[Words, ...]
 
 
 class Compact(_Asked, tag="compact", frozen=True, kw_only=True):
@@ -123,7 +215,28 @@ class Diff(_Asked, tag="diff", frozen=True, kw_only=True):
 
 
 Asked = (
-    Hello | Ack | Send | Interrupt | Answer | Review | HunkText | Older | Files | New | Rename | Compact | Change | Diff
+    Hello
+    | Ack
+    | Send
+    | Interrupt
+    | Answer
+    | Review
+    | HunkText
+    | Older
+    | Files
+    | New
+    | Threads
+    | Rename
+    | Archive
+    | Delete
+    | Setup
+    | LogIn
+    | Trust
+    | Rules
+    | PreviewRules
+    | Compact
+    | Change
+    | Diff
 )
 _decoder = msgspec.json.Decoder(Asked)
 

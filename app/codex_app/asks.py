@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from codex_app.asked import Answer
+from codex_app.forms import fields_of, filled_in
+from codex_protocol.errors import UsageError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalRequest,
@@ -16,12 +19,14 @@ from codex_protocol.events import (
 from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, Op, PatchApproval
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.review import HunkChoice
-from codex_render.command_words import script_of
+from codex_protocol.rules import RuleAmendment
+from codex_render.command_words import describe, script_of
 from codex_render.safe_text import one_line, safe_json, visible
 from codex_render.shell_words import join_words
 
 Json = dict[str, Any]
 BY = "page"
+_WORDS_CHARS = 300
 
 
 def view(request: ApprovalRequest | ElicitationRequest) -> Json:
@@ -45,7 +50,8 @@ def view(request: ApprovalRequest | ElicitationRequest) -> Json:
                 "question": f"{one_line(request.server)} asks you something",
                 "exact": visible(request.message),
                 "facts": _facts(("It wants you to open", request.url)),
-                "form": request.mode == "form",
+                "form": fields_of(request.schema) if request.mode == "form" else None,
+                "link": request.url if request.url and request.url.startswith(("https://", "http://")) else None,
             }
         case _:
             arguments = msgspec.json.format(msgspec.json.encode(request.arguments), indent=2).decode()
@@ -77,6 +83,16 @@ def _command(request: ExecApprovalRequest) -> Json:
             ("It would remove or overwrite", ", ".join(request.would_touch) or None),
         ),
         "for_thread": True,
+        "words": [
+            [step.verb, one_line(step.what)[:_WORDS_CHARS]] for step in describe(request.command, request.parsed_cmd)
+        ],
+        "rules": [
+            {
+                "prefixes": [list(prefix) for prefix in suggestion.prefixes],
+                "would_allow": [visible(line) for line in suggestion.would_allow],
+            }
+            for suggestion in request.suggestions
+        ],
     }
 
 
@@ -88,27 +104,36 @@ def _facts(*pairs: tuple[str, str | None]) -> list[list[str]]:
     return [[name, one_line(value)] for name, value in pairs if value]
 
 
-def answer(kind: str, id: str, decision: str, choices: tuple[HunkChoice, ...] = ()) -> Op:
-    """The op that answers a question of that kind.
+def answer(question: Json, given: Answer, choices: tuple[HunkChoice, ...] = ()) -> Op:
+    """The op that answers a question.
 
     Args:
-        kind: As in its view.
-        id: The question's.
-        decision: One of its answers.
+        question: Its view.
+        given: What the person says.
         choices: Of a patch: what was said of its parts.
 
     Raises:
-        ValueError: It takes no such answer.
+        UsageError: It takes no such answer.
     """
-    match kind:
+    decision = given.decision
+    if question["kind"] == "elicitation":
+        if decision not in ("decline", "cancel", "accept"):
+            raise UsageError("a server's question can be answered, declined or cancelled")
+        content = None
+        if decision == "accept" and question["form"] is not None:
+            content = filled_in(question["form"], given.content or {})
+        return ElicitationAnswer(id=given.id, action=decision, content=content, by=BY)
+    if decision in ("decline", "cancel", "accept"):
+        raise UsageError("an approval can be given or denied")
+    review = ReviewDecision(decision)
+    match question["kind"]:
         case "command":
-            return ExecApproval(id=id, decision=ReviewDecision(decision), by=BY)
+            rules = tuple(
+                RuleAmendment(prefix=rule.prefix, decision=rule.decision, justification=rule.justification)
+                for rule in given.rules
+            )
+            return ExecApproval(id=given.id, decision=review, by=BY, amendments=rules)
         case "patch":
-            return PatchApproval(id=id, decision=ReviewDecision(decision), by=BY, choices=choices)
-        case "mcp":
-            return McpApproval(id=id, decision=ReviewDecision(decision), by=BY)
+            return PatchApproval(id=given.id, decision=review, by=BY, choices=choices)
         case _:
-            if decision not in ("decline", "cancel", "accept"):
-                raise ValueError(decision)
-            action = "accept" if decision == "accept" else "decline" if decision == "decline" else "cancel"
-            return ElicitationAnswer(id=id, action=action, by=BY)
+            return McpApproval(id=given.id, decision=review, by=BY)

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from codex_app.following import FollowedRoom
 from codex_app.rooms import Room
+from codex_app.tiles import Filter, tiles
 from codex_client.connection import Connection
 from codex_client.fork_server import start_kernel
 from codex_client.launch import OwnKernel
 from codex_protocol.attach import KernelOptions
-from codex_protocol.errors import CodexError, ThreadError
-from codex_protocol.ops import LocalImageInput, TextInput, UserInput, UserInputItem
+from codex_protocol.errors import CodexError, ThreadError, UsageError
+from codex_protocol.ops import LocalImageInput, SetThreadName, TextInput, UserInput, UserInputItem
 from codex_render.safe_text import one_line
 from codex_store.home import Home
-from codex_store.running import RunningThread, running_thread, running_threads
-from codex_store.thread_info import ThreadInfo
-from codex_store.threads import find_thread, list_threads
+from codex_store.running import RunningThread, running_thread
+from codex_store.thread_changes import archive, delete, set_name, unarchive
+from codex_store.threads import find_thread
+from codex_store.writer_lock import held_threads
 
 log = logging.getLogger(__name__)
 
 CLIENT = "page"
 LAUNCH = "launch-"
-_LISTED = 100
+_END_TRIES = 100
+_END_WAIT_S = 0.05
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +61,8 @@ class Desk:
         self._asked: dict[str, Launch] = {}
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
+        self.on_asks: Callable[[], None] = lambda: None
+        """Called when something waits for a person that did not, or no more."""
 
     def launch(self, launch: Launch) -> str:
         """Begin to open a thread; what to ask for it by."""
@@ -76,13 +84,12 @@ class Desk:
             if task is None:
                 raise ThreadError("this thread was opened by a server that has ended; choose it from the list")
             return await asyncio.shield(task)
-        if name in self._rooms:
-            await self._rooms[name].connection()
-            return self._rooms[name]
+        if (known := self._rooms.get(name)) is not None:
+            if not (isinstance(known, FollowedRoom) and known.followed):
+                await known.connection()
+            return known
         if name not in self._opening:
-            self._opening[name] = task = asyncio.ensure_future(self._open(name))
-            task.add_done_callback(lambda _: self._opening.pop(name, None))
-            task.add_done_callback(_look_at)
+            self._begin_to_open(name)
         return await asyncio.shield(self._opening[name])
 
     def watch(self, thread_id: str, watcher: Callable[[], None]) -> Callable[[], None]:
@@ -93,16 +100,136 @@ class Desk:
         room.watchers.add(watcher)
         return lambda: room.watchers.discard(watcher)
 
-    def beside(self, room: Room | None) -> str:
-        """Begin a new thread in the directory of `room`'s; what to ask for it by."""
-        asked = self._asked[self.last]
-        cwd = None if room is None else room.hub.drawing.state.get("cwd")
-        options = msgspec.structs.replace(asked.options, cwd=cwd or asked.options.cwd, resume=None, fork=None)
-        return self.launch(msgspec.structs.replace(asked, options=options, prompt="", images=()))
+    def beside(
+        self,
+        room: Room | None,
+        directory: str = "",
+        *,
+        flags: dict[str, Any] | None = None,
+        overrides: tuple[str, ...] = (),
+    ) -> str:
+        """Begin a new thread with the flags and the surroundings of the newest launch; what to ask for it by.
 
-    async def tiles(self) -> list[dict[str, Any]]:
-        """The list: those that wait for a person first, then those that work, then the rest by age."""
-        return await asyncio.to_thread(_tiles, self.home)
+        Args:
+            room: In whose directory, when none is given.
+            directory: Where; `~` is the person's home.
+            flags: In place of those of the same name.
+            overrides: Settings besides, stronger than the launch's.
+
+        Raises:
+            UsageError: There is no such directory.
+        """
+        launch = msgspec.structs.replace(self._asked[self.last], prompt="", images=())
+        options = launch.options
+        cwd = directory_of(directory) if directory else None if room is None else room.hub.drawing.state.get("cwd")
+        options = msgspec.structs.replace(
+            options,
+            cwd=cwd or options.cwd,
+            flags={**options.flags, **(flags or {})},
+            overrides=(*options.overrides, *overrides),
+            resume=None,
+            fork=None,
+        )
+        return self.launch(msgspec.structs.replace(launch, options=options))
+
+    async def tiles(self, wanted: Filter | None = None) -> list[dict[str, Any]]:
+        """The list of threads that a filter leaves."""
+        return await asyncio.to_thread(tiles, self.home, wanted)
+
+    def look_at(self, thread_ids: Iterable[str]) -> None:
+        """Open these running threads in the background, so that what they ask is known."""
+        for thread_id in thread_ids:
+            if thread_id not in self._rooms and thread_id not in self._opening:
+                self._begin_to_open(thread_id)
+
+    def questions(self) -> list[dict[str, Any]]:
+        """What waits for a person in all threads that are open here: the questions, each with its thread."""
+        rooms = {id(room): room for room in self._rooms.values()}.values()
+        return [
+            {
+                "thread": room.thread_id,
+                "in": room.hub.drawing.state.get("name") or room.hub.drawing.state.get("directory") or "",
+                "ask": ask,
+            }
+            for room in rooms
+            for ask in room.hub.drawing.asks.values()
+        ]
+
+    async def reopen(self, room: Room) -> str:
+        """Open a thread again, so that changed settings count; its id from then on.
+
+        Raises:
+            CodexError: It is at work, or cannot be opened.
+        """
+        old = room.thread_id
+        await room.reopen()
+        if room.thread_id != old:
+            self._rooms.pop(old, None)
+            self._rooms[room.thread_id] = room
+        return room.thread_id
+
+    # What people do to threads besides talking in them
+
+    async def rename(self, thread_id: str, name: str) -> None:
+        """Name a thread, whether it runs or not.
+
+        Raises:
+            CodexError: The name is empty or too long, or there is no such thread.
+        """
+        if thread_id in self._rooms or await asyncio.to_thread(running_thread, self.home, thread_id) is not None:
+            await (await self.room(thread_id)).submit(SetThreadName(name=name))
+        else:
+            await asyncio.to_thread(set_name, self.home, thread_id, name)
+
+    async def archive(self, thread_id: str) -> None:
+        """Take a thread out of the list.
+
+        Raises:
+            CodexError: There is no such thread, or it is at work.
+        """
+        await self._let_go(thread_id)
+        await asyncio.to_thread(archive, self.home, thread_id)
+
+    async def unarchive(self, thread_id: str) -> None:
+        """Take a thread back into the list.
+
+        Raises:
+            CodexError: There is no such thread.
+        """
+        await asyncio.to_thread(unarchive, self.home, thread_id)
+
+    async def delete(self, thread_id: str) -> None:
+        """Delete a thread for good.
+
+        Raises:
+            CodexError: There is no such thread, it is at work, or a fork still needs it.
+        """
+        await self._let_go(thread_id)
+        await asyncio.to_thread(delete, self.home, thread_id)
+
+    async def _let_go(self, thread_id: str) -> None:
+        """End the idle kernel of a thread, so that its file can be moved.
+
+        Raises:
+            ThreadError: It is at work, or another program has it open.
+        """
+        running = await asyncio.to_thread(running_thread, self.home, thread_id)
+        if running is not None and running.state != "idle":
+            raise ThreadError("this thread is at work; stop it first")
+        if running is not None and not running.stay:
+            raise ThreadError("this thread is open in a notebook or another program; close it there first")
+        room = self._rooms.pop(thread_id, None)
+        if room is not None:
+            await room.aclose()
+        if running is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGTERM)
+        for _ in range(_END_TRIES):
+            if await asyncio.to_thread(running_thread, self.home, thread_id) is None:
+                return
+            await asyncio.sleep(_END_WAIT_S)
+        raise ThreadError("the agent of this thread does not end; try again in a moment")
 
     async def aclose(self) -> None:
         """Close all connections; threads go on."""
@@ -112,6 +239,16 @@ class Desk:
         rooms = {id(room): room for room in self._rooms.values()}
         await asyncio.gather(*(room.aclose() for room in rooms.values()), return_exceptions=True)
 
+    def _begin_to_open(self, thread_id: str) -> None:
+        self._opening[thread_id] = task = asyncio.ensure_future(self._open(thread_id))
+        task.add_done_callback(lambda _: self._opening.pop(thread_id, None))
+        task.add_done_callback(_look_at)
+
+    def _keep(self, room: Room) -> None:
+        room.on_asks = lambda: self.on_asks()
+        self._rooms[room.thread_id] = room
+        self.on_asks()
+
     async def _launch(self, launch: Launch) -> Room:
         earlier = launch.options.resume
         if earlier is not None and await self._is_open(earlier):
@@ -119,7 +256,7 @@ class Desk:
         else:
             room = Room(lambda room: self._start(launch, room))
         connection = await room.connection()
-        self._rooms[room.thread_id] = room
+        self._keep(room)
         if launch.prompt or launch.images:
             items: list[UserInputItem] = [TextInput(launch.prompt)] if launch.prompt else []
             items += [LocalImageInput(path) for path in launch.images]
@@ -133,9 +270,21 @@ class Desk:
         return await asyncio.to_thread(running_thread, self.home, thread_id) is not None
 
     async def _open(self, thread_id: str) -> Room:
-        room = Room(lambda room: self._join(thread_id, room))
-        await room.connection()
-        self._rooms[thread_id] = room
+        room = await self._followed(thread_id) or Room(lambda room: self._join(thread_id, room))
+        if not isinstance(room, FollowedRoom):
+            await room.connection()
+        self._keep(room)
+        return room
+
+    async def _followed(self, thread_id: str) -> FollowedRoom | None:
+        """The thread read-only, when a program that cannot be joined writes it."""
+        if await asyncio.to_thread(running_thread, self.home, thread_id) is not None:
+            return None
+        if thread_id not in await asyncio.to_thread(held_threads, self.home.root):
+            return None
+        info = await asyncio.to_thread(find_thread, self.home, thread_id)
+        room = FollowedRoom(self.home, info, lambda room: self._join(thread_id, room))
+        await room.begin()
         return room
 
     async def _start(self, launch: Launch, room: Room) -> Connection:
@@ -176,6 +325,20 @@ class Desk:
         return connection
 
 
+def directory_of(given: str) -> str:
+    """The absolute path of a directory that a person typed.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = os.path.expanduser(given.strip())
+    if not os.path.isabs(path):
+        raise UsageError(f"say the whole path of the directory, not {one_line(given)!r}")
+    if not os.path.isdir(path):
+        raise UsageError(f"there is no directory {one_line(path)}")
+    return os.path.abspath(path)
+
+
 async def _attach(kernel: OwnKernel, room: Room) -> Connection:
     """Attached to a kernel that is starting, with nothing missed."""
     connection = await kernel.connect(client=CLIENT, can_answer=True)
@@ -189,27 +352,3 @@ def _look_at(task: asyncio.Task[Any]) -> None:
     """Whoever asks for it is told; a failure nobody asks about is in the log."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.log(logging.INFO if isinstance(error, CodexError) else logging.ERROR, "no thread: %s", error)
-
-
-def _tiles(home: Home) -> list[dict[str, Any]]:
-    running = {thread.thread_id: thread for thread in running_threads(home)}
-    stored = list_threads(home, limit=_LISTED)
-    tiles = [_tile(info, running.pop(info.id, None)) for info in stored]
-    tiles += [_tile(None, thread) for thread in running.values()]
-    order = {"asking": 0, "working": 1}
-    return sorted(tiles, key=lambda tile: (order.get(tile["state"], 2), -tile["updated"]))
-
-
-def _tile(info: ThreadInfo | None, running: RunningThread | None) -> dict[str, Any]:
-    cwd = (info.cwd if info else None) or (running.cwd if running else "") or ""
-    name = (running.name if running else None) or (info.name if info else None) or (info.preview if info else "")
-    return {
-        "id": info.id if info else running.thread_id if running else "",
-        "name": one_line(" ".join(name.split()))[:120] or "New thread",
-        "directory": one_line(os.path.basename(cwd) or cwd),
-        "path": one_line(cwd),
-        "branch": one_line(info.branch) if info and info.branch else "",
-        "state": running.state if running else "stored",
-        "updated": info.updated_ns / 1e9 if info else running.started if running else 0,
-        "tokens": (info.tokens if info else 0) or (running.tokens if running else 0),
-    }

@@ -59,8 +59,11 @@ class Drawing:
         if snapshot.plan:
             drawing.state.update(plan_fields(None, snapshot.plan))
         drawing.state.setdefault("tokens", count(snapshot.usage.blended()))
+        servers = {id: ask for id, ask in drawing.asks.items() if ask["kind"] == "elicitation"}
+        drawing.asks.clear()
         for request in snapshot.pending:
             drawing._ask(request)
+        drawing.asks.update(servers)
         return drawing
 
     def add(self, entry: Entry, id: str | None = None) -> str:

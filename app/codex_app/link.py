@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -11,15 +12,14 @@ from typing import Any
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from codex_app import asked, asks
+from codex_app import asked
 from codex_app.desk import Desk
-from codex_app.reviews import Review
 from codex_app.rooms import Room, Viewer, need
 from codex_app.security import headers_for
+from codex_app.steward import Steward, review_of
 from codex_protocol import ops
-from codex_protocol.errors import CodexError, UsageError
+from codex_protocol.errors import CodexError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
-from codex_protocol.review import HunkChoice
 from codex_render import diff_html
 from codex_render.diff_files import parse_diff
 from codex_render.safe_text import one_line, visible
@@ -46,6 +46,8 @@ class Tabs:
         self._desk = desk
         self._task: asyncio.Task[None] | None = None
         self._told: bytes = b""
+        self._news = asyncio.Event()
+        desk.on_asks = self.poke
 
     def join(self, link: Link) -> None:
         """Tell a tab from now on."""
@@ -60,11 +62,18 @@ class Tabs:
         if self._task is not None:
             self._task.cancel()
 
+    def poke(self) -> None:
+        """Something happened that the list should show at once."""
+        self._news.set()
+
     async def _watch(self) -> None:
         while True:
+            self._news.clear()
             if self.open:
                 await self._tell()
-            await asyncio.sleep(self.PERIOD_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.PERIOD_S):
+                    await self._news.wait()
 
     async def _tell(self) -> None:
         try:
@@ -72,7 +81,8 @@ class Tabs:
         except (CodexError, OSError) as error:
             log.warning("the threads cannot be listed: %s", error)
             return
-        told = msgspec.json.encode({"type": "threads", "threads": tiles})
+        self._desk.look_at(tile["id"] for tile in tiles if tile["state"] == "asking")
+        told = msgspec.json.encode({"type": "threads", "threads": tiles, "asks": self._desk.questions()})
         if told != self._told:
             self._told = told
             for link in tuple(self.open):
@@ -85,6 +95,7 @@ class Link(WebSocketHandler):
     def initialize(self, desk: Desk, tabs: Tabs, server: str) -> None:
         """Take what all tabs share; `server` names this run of the server."""
         self._desk = desk
+        self._steward = Steward(desk)
         self._tabs = tabs
         self._server = server
         self._viewer: Viewer | None = None
@@ -158,21 +169,21 @@ class Link(WebSocketHandler):
             case asked.Older(before=before):
                 return self._room().hub.older(before)
             case asked.Review(id=id, file=file):
-                review = self._review(id)
+                review = review_of(self._room(), id)
                 return await asyncio.to_thread(review.view) if file is None else review.body(file)
             case asked.HunkText(id=id, file=file, hunk=hunk, text=text):
-                review = self._review(id)
+                review = review_of(self._room(), id)
                 return review.text(file, hunk) if text is None else review.preview(file, hunk, text)
-            case asked.New():
-                return self._desk.beside(None if self._viewer is None else self._viewer.room)
             case asked.Files(query=query):
                 return [one_line(found["path"]) for found in await self._room().query("files", query=query, limit=8)]
             case asked.Diff():
                 found = await self._room().query("diff")
                 text = str(found.get("diff") or "")
                 return {"html": diff_html.to_html(parse_diff(text)) if text else "", "problem": found.get("error")}
+            case asked.Send() | asked.Interrupt() | asked.Compact() | asked.Change():
+                return await self._room().submit(_op(request))
             case _:
-                return await self._room().submit(self._op(request))
+                return await self._steward.do(request, None if self._viewer is None else self._viewer.room)
 
     def _room(self) -> Room:
         return need(None if self._viewer is None else self._viewer.room)
@@ -191,46 +202,20 @@ class Link(WebSocketHandler):
             self._viewer.room.viewers.discard(self._viewer)
             self._viewer = None
 
-    def _review(self, id: str) -> Review:
-        review = self._room().hub.drawing.reviews.get(id)
-        if review is None:
-            raise UsageError("this question has been answered already")
-        return review
 
-    def _choices(self, id: str, parts: tuple[asked.Part, ...]) -> tuple[HunkChoice, ...]:
-        if not parts:
-            return ()
-        review = self._review(id)
-        return tuple(
-            review.choice(part.file, part.hunk, take=part.take, text=part.text, note=part.note) for part in parts
-        )
-
-    def _op(self, request: asked.Asked) -> ops.Op:
-        """What the thread is asked.
-
-        Raises:
-            UsageError: The question is answered already.
-        """
-        match request:
-            case asked.Send(text=text, id=id):
-                return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
-            case asked.Interrupt():
-                return ops.Interrupt()
-            case asked.Answer(id=id, decision=decision, parts=parts):
-                question = self._room().hub.drawing.asks.get(id)
-                if question is None:
-                    raise UsageError("this question has been answered already")
-                return asks.answer(question["kind"], id, decision, self._choices(id, parts))
-            case asked.Rename(name=name):
-                return ops.SetThreadName(name=name)
-            case asked.Compact():
-                return ops.Compact()
-            case asked.Change():
-                return ops.OverrideTurnContext(
-                    model=request.model,
-                    effort=request.effort,
-                    approval_policy=request.approval,
-                    sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
-                )
-            case _:
-                raise UsageError("this cannot be asked of a thread")
+def _op(request: asked.Send | asked.Interrupt | asked.Compact | asked.Change) -> ops.Op:
+    """What the thread is asked."""
+    match request:
+        case asked.Send(text=text, id=id):
+            return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
+        case asked.Interrupt():
+            return ops.Interrupt()
+        case asked.Compact():
+            return ops.Compact()
+        case asked.Change():
+            return ops.OverrideTurnContext(
+                model=request.model,
+                effort=request.effort,
+                approval_policy=request.approval,
+                sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
+            )

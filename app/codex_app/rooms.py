@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from codex_app.hub import Batch, Hub
 from codex_client.connection import Connection
 from codex_client.errors import KernelLost
+from codex_protocol.attach import Snapshot
 from codex_protocol.errors import ThreadError
+from codex_protocol.events import Error, Event, EventMsg, NumberedEvent
 from codex_protocol.ops import Op
 
 log = logging.getLogger(__name__)
 
+Told = TypeVar("Told", bound=EventMsg)
 FRAME_S = 1 / 30
+_ANSWER_S = 20.0
 _IN_FLIGHT_BYTES = 1 << 20
 """A viewer that has not acknowledged so much is told nothing more until it has."""
 
@@ -80,6 +84,9 @@ class Room:
         self.watchers: set[Callable[[], None]] = set()
         """Called when something changed, at most thirty times a second; must not block."""
         self.thread_id = ""
+        self.on_asks: Callable[[], None] = lambda: None
+        """Called when the number of open questions changed."""
+        self._asks = 0
         self._connect = connect
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
@@ -118,6 +125,52 @@ class Room:
         """
         return await (await self.connection()).query(name, arguments)
 
+    async def ask(self, op: Op, kind: type[Told]) -> Told:
+        """The event of `kind` that answers an op.
+
+        Raises:
+            CodexError: The thread does not take the op, or says why it cannot answer.
+        """
+        connection = await self.connection()
+        heard: list[Event] = []
+        news = asyncio.Event()
+
+        def listen(told: NumberedEvent | Snapshot) -> None:
+            if isinstance(told, NumberedEvent) and isinstance(told.event.msg, kind | Error):
+                heard.append(told.event)
+                news.set()
+
+        end = connection.listen(listen)
+        try:
+            id = await connection.submit(op)
+            async with asyncio.timeout(_ANSWER_S):
+                while True:
+                    for event in heard:
+                        if event.id == id and isinstance(event.msg, kind):
+                            return event.msg
+                        if event.id == id and isinstance(event.msg, Error):
+                            raise ThreadError(event.msg.message)
+                    news.clear()
+                    await news.wait()
+        except TimeoutError:
+            raise ThreadError("the agent did not answer in time; try again") from None
+        finally:
+            end()
+
+    async def reopen(self) -> None:
+        """Open the thread again, so that changed settings count; one in which nothing was said becomes another.
+
+        Raises:
+            CodexError: It is at work, or cannot be opened.
+        """
+        connection = await self.connection()
+        drawing = self.hub.drawing
+        if drawing.state.get("busy"):
+            raise ThreadError("a turn runs; this counts when the thread is opened the next time")
+        said = any(entry.fields["kind"] == "user" for entry in drawing.entries.values())
+        await connection.new_thread(resume=self.thread_id if said else None)
+        self.thread_id = connection.thread_id
+
     async def aclose(self) -> None:
         """Look no more; the thread and its kernel go on."""
         if self._timer is not None:
@@ -136,6 +189,10 @@ class Room:
 
     def _flush(self) -> None:
         self._timer = None
+        asks = len(self.hub.drawing.asks)
+        if asks != self._asks:
+            self._asks = asks
+            self.on_asks()
         batch = self.hub.flush()
         if batch is None:
             return

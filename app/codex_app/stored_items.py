@@ -29,9 +29,15 @@ _TITLE_CHARS = 300
 _shell_arguments = msgspec.json.Decoder(dict[str, Any])
 
 
-def draw_items(items: Iterable[dict[str, Any]], add: Add) -> None:
-    """Add an entry for each item a person would want to see, outputs to their calls."""
-    calls: dict[str, CommandEntry] = {}
+def draw_items(items: Iterable[dict[str, Any]], add: Add, calls: dict[str, CommandEntry] | None = None) -> None:
+    """Add an entry for each item a person would want to see, outputs to their calls.
+
+    Args:
+        items: The next ones, as JSON objects.
+        add: Puts an entry at the end.
+        calls: The calls so far, for who draws a thread piece by piece; grows.
+    """
+    calls = {} if calls is None else calls
     for raw in items:
         try:
             item = item_from_object(raw)

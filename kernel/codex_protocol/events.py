@@ -410,6 +410,8 @@ class ExecApprovalRequest(_Event, tag="exec_approval_request", frozen=True, kw_o
     sandbox: SandboxFacts | None = None
     unconfined: bool = True
     """Whether it runs outside the sandbox when approved."""
+    parsed_cmd: tuple[ParsedCommand, ...] = ()
+    """What it does, where that is known."""
     suggestions: tuple[RuleSuggestion, ...] = ()
     """Rules to offer as "always allow", narrowest first; what they allow runs without a question and unconfined."""
 

@@ -37,6 +37,10 @@ class RunningThread(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970."""
     stay: bool = False
     """It goes on without clients."""
+    doing: str = ""
+    """While it works or asks: what with, as `Run pytest -q`."""
+    since: float = 0.0
+    """When its state began, seconds since 1970."""
 
 
 class Announcement:

@@ -81,6 +81,37 @@ class WriterLock:
                 os.close(coordination)
 
 
+def held_threads(home: Path) -> frozenset[str]:
+    """Ids of the threads of a home that some process writes now; `home` is a home's root."""
+    folder = home / "thread-writer-locks"
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".lock")]
+        names.remove(".coordination.lock")
+        coordination = _coordinate(folder) if names else None
+    except (OSError, ValueError, RolloutError):
+        return frozenset()
+    if coordination is None:
+        return frozenset()
+    try:  # while this is held nobody else takes a lock, so that a look never makes another's attempt fail
+        return frozenset(name.removesuffix(".lock") for name in names if _is_held(folder / name))
+    finally:
+        os.close(coordination)
+
+
+def _is_held(file: Path) -> bool:
+    try:
+        fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def _hold(fd: int, thread_id: str) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

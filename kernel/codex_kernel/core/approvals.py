@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from codex_kernel.policy.command_summary import summarise
 from codex_kernel.policy.interface import Ask
 from codex_kernel.tools.interface import Answered
 from codex_protocol.events import (
@@ -164,6 +165,7 @@ class TurnApprover:
                 would_touch=ask.would_touch,
                 sandbox=self._facts,
                 unconfined=not ask.confined,
+                parsed_cmd=summarise(argv),
                 suggestions=self._suggest(argv, ask) if self._approvals.can_ask else (),
             )
         )

@@ -18,6 +18,7 @@ from codex_store.home import Home, find_home
 if TYPE_CHECKING:
     from codex_kernel.config.types import Config
     from codex_kernel.core.thread import Thread
+    from codex_kernel.jupyter.first_run import BrowserLogin
     from codex_kernel.jupyter.paths import Paths
     from codex_kernel.sandbox.interface import Sandbox
 
@@ -47,6 +48,7 @@ class Agent:
         self._lock = asyncio.Lock()
         self._next = options
         self._paths: Paths | None = None
+        self._login: BrowserLogin | None = None
 
     @property
     def cwd(self) -> Path:
@@ -72,6 +74,15 @@ class Agent:
             except CodexError:
                 return False
         return self.config.history.persistence != "none"
+
+    @property
+    def login(self) -> BrowserLogin:
+        """The ChatGPT login that a front end may have begun."""
+        if self._login is None:
+            from codex_kernel.jupyter.first_run import BrowserLogin
+
+            self._login = BrowserLogin()
+        return self._login
 
     @property
     def paths(self) -> Paths:

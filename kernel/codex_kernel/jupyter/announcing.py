@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from codex_kernel.jupyter.agent import Agent
 from codex_protocol import events as ev
 from codex_protocol.errors import ConfigError
+from codex_render.safe_text import one_line
 from codex_store.home import find_home
-from codex_store.running import Announcement, RunningThread
+from codex_store.running import Announcement, RunningThread, State
 
 log = logging.getLogger(__name__)
+
+_WORDS_CHARS = 120
 
 
 class Announcing:
@@ -40,13 +43,18 @@ class Announcing:
             return
         match event:
             case ev.TaskStarted():
-                self._announcement.update(state="working")
+                self._say("working")
+            case ev.ExecCommandBegin() | ev.PatchApplyBegin() | ev.McpToolCallBegin() | ev.WebSearchBegin():
+                self._announcement.update(doing=_words(event))
             case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest() | ev.McpApprovalRequest():
-                self._announcement.update(state="asking")
-            case ev.ApprovalResolved():
-                self._announcement.update(state="working")
+                self._say("asking", _words(event))
+            case ev.ElicitationRequest(server=server):
+                self._say("asking", f"{one_line(server)} asks")
+            case ev.ApprovalResolved() | ev.ElicitationResolved():
+                self._go_on()
             case ev.TaskComplete() | ev.TurnAborted():
-                self._announcement.update(state="idle", tokens=self._tokens())
+                self._announcement.update(tokens=self._tokens())
+                self._say("idle")
             case ev.ThreadNameUpdated(name=name):
                 self._announcement.update(name=name)
             case ev.TurnContextChanged(cwd=cwd, model=model):
@@ -55,6 +63,23 @@ class Announcing:
                 self.close()
             case _:
                 return
+
+    def _say(self, state: State, doing: str = "") -> None:
+        announcement = self._announcement
+        if announcement is not None:
+            since = announcement.running.since if announcement.running.state == state else time.time()
+            announcement.update(state=state, doing=doing, since=since)
+
+    def _go_on(self) -> None:
+        """One question less; the next one may be waiting."""
+        thread = self._agent.current
+        waiting = thread.pending() if thread is not None else ()
+        if waiting:
+            self._say("asking", _words(waiting[0]))
+        elif thread is None or thread.busy:
+            self._say("working")
+        else:
+            self._say("idle")
 
     def _begin(self, configured: ev.SessionConfigured) -> None:
         self.close()
@@ -66,6 +91,7 @@ class Announcing:
             name=configured.name,
             model=configured.model,
             started=time.time(),
+            since=time.time(),
             stay=self._agent.options.stay,
         )
         try:
@@ -76,3 +102,25 @@ class Announcing:
     def _tokens(self) -> int:
         thread = self._agent.current
         return thread.usage.total_tokens if thread is not None else 0
+
+
+def _words(event: ev.EventMsg) -> str:
+    """What a thread does with this, in a few words."""
+    match event:
+        case ev.ExecCommandBegin() | ev.ExecApprovalRequest():
+            from codex_render.command_words import describe
+
+            step = describe(event.command, event.parsed_cmd)[0]
+            text = f"{step.verb} {step.what}"
+        case ev.PatchApplyBegin() | ev.ApplyPatchApprovalRequest():
+            names = [PurePath(path).name for path in event.changes]
+            text = f"Edit {names[0] if len(names) == 1 else f'{len(names)} files'}"
+        case ev.McpToolCallBegin(invocation=called):
+            text = f"Call {called.server} · {called.tool}"
+        case ev.McpApprovalRequest():
+            text = f"Call {event.server} · {event.tool}"
+        case ev.WebSearchBegin():
+            text = "Search the web"
+        case _:
+            text = ""
+    return one_line(text)[:_WORDS_CHARS]

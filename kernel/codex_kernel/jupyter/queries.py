@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from codex_kernel.jupyter import first_run
 from codex_kernel.jupyter.agent import Agent
 from codex_kernel.jupyter.slash_commands import COMMANDS, PRESETS, prompts_of
 from codex_protocol.attach import Query
@@ -128,6 +129,10 @@ QUERIES: dict[str, Answer] = {
     "status": status,
     "commands": commands,
     "presets": presets,
+    "setup": first_run.setup,
+    "log_in": first_run.log_in,
+    "cancel_login": first_run.cancel_login,
+    "trust": first_run.trust,
 }
 
 

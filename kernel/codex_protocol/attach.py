@@ -193,6 +193,8 @@ class KernelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     resume: str | None = None
     """Id, name or rollout path of the thread to go on with."""
     fork: str | None = None
+    fork_prompts: int | None = None
+    """Of a fork: how many of the things the user said come along, with what followed them; None: all."""
     originator: str = "codex_kernel"
     stay: bool = False
     """The kernel outlives its client and ends after thirty idle minutes."""

@@ -39,7 +39,9 @@ _line = msgspec.json.Decoder(Line)
 _typed = msgspec.json.Decoder(Typed)
 
 
-def copy_for_fork(source: Path, home: Home, meta: ThreadMeta, *, turns: int | None = None) -> Path:
+def copy_for_fork(
+    source: Path, home: Home, meta: ThreadMeta, *, turns: int | None = None, prompts: int | None = None
+) -> Path:
     """The rollout of a new thread that begins with another one's history; `RolloutWriter.reopen` goes on with it.
 
     Copied are items, settings, compactions, turn boundaries and token totals; approvals stay with the source.
@@ -49,13 +51,17 @@ def copy_for_fork(source: Path, home: Home, meta: ThreadMeta, *, turns: int | No
         home: Where the new one goes.
         meta: Of the new thread, with a fresh id; where it comes from is filled in here.
         turns: How many of the source's turns with input are kept; None for all.
+        prompts: How many of the things the user said are kept, with what followed them; None for all. What steered a
+            running turn counts too.
 
     Raises:
-        UsageError: The source has fewer turns.
+        UsageError: The source has fewer.
         RolloutError: The source cannot be read, or the new file cannot be written.
     """
     past = read_rollout(source)
     end = None if turns is None else _line_after(past, turns)
+    if prompts is not None:
+        end = _line_before_prompt(past, prompts)
     at_s = made_at_s(meta.id)
     path = rollout_path(home, meta.id, time.time() if at_s is None else at_s)
     part = path.with_name(f".{path.name}.part")
@@ -85,6 +91,15 @@ def _line_after(past: Rollout, turns: int) -> int | None:
     if turns < 0 or turns > len(starts):
         raise UsageError(f"The thread {past.meta.id} has {len(starts)} turns, so it cannot be forked after {turns}.")
     return starts[turns] if turns < len(starts) else None
+
+
+def _line_before_prompt(past: Rollout, prompts: int) -> int | None:
+    """Number of the line before the first thing the user said that is left out; None when there is none."""
+    lines = [line for turn in past.turns for line in turn.prompt_lines]
+    if prompts < 0 or prompts > len(lines):
+        said = f"{len(lines)} messages"
+        raise UsageError(f"The thread {past.meta.id} has {said} of yours, so it cannot be forked after {prompts}.")
+    return lines[prompts] if prompts < len(lines) else None
 
 
 def _copied(raw: bytes) -> bytes:

@@ -65,13 +65,15 @@ _plan = msgspec.json.Decoder(Plan)
 class Turn:
     """One turn, as the lines tell it."""
 
-    __slots__ = ("_history_start", "end", "error", "first_item", "id", "line", "prompt")
+    __slots__ = ("_history_start", "end", "error", "first_item", "id", "line", "prompt", "prompt_lines")
 
     def __init__(self, *, id: str, line: int, first_item: int, history_start: int) -> None:
         self.id = id
         """Of the submission that began it; empty where the file does not say when turns begin and end."""
         self.prompt: str | None = None
         """What the user said first in it; None for one without input, like a compaction."""
+        self.prompt_lines: list[int] = []
+        """For each thing the user said in it, the number of the line before which nothing of it stands."""
         self.end: Literal["complete", "aborted"] | None = None
         """None when it was broken off: no line says that it ended."""
         self.error: str | None = None
@@ -211,6 +213,7 @@ class Replay:
         if self._open is None or (not self._open.id and self._open.prompt is not None):
             self._begin("")
         assert self._open is not None  # noqa: S101 - `_begin` opened one
+        self._open.prompt_lines.append(self._line_number if self._open.prompt_lines else self._open.line)
         if self._open.prompt is None and isinstance(item, Message):
             self._open.prompt = item.text()
 

@@ -8,7 +8,8 @@ import pytest
 
 from codex_protocol.errors import RolloutError, UsageError
 from codex_protocol.events import ExecApprovalRequest
-from codex_protocol.items import user_message
+from codex_protocol.items import Message, user_message
+from codex_store.context_items import is_prompt
 from codex_store.rollout_fork import copy_for_fork
 from codex_store.rollout_reader import read_rollout
 from codex_store.rollout_writer import RolloutWriter
@@ -57,6 +58,24 @@ def test_a_fork_can_leave_out_the_last_turns(tmp_path: Path, turns: int, prompts
     fork = read_rollout(copy_for_fork(writer.path, home, new_meta(), turns=turns))
     assert [turn.prompt for turn in fork.turns] == prompts
     assert fork.unanswered_calls == ()
+
+
+@pytest.mark.parametrize(("kept", "said"), [(0, []), (1, ["u1"]), (2, ["u1", "steer"]), (3, ["u1", "steer", "u2"])])
+def test_a_fork_can_begin_before_anything_the_user_said(tmp_path: Path, kept: int, said: list[str]) -> None:
+    home = home_at(tmp_path)
+    with RolloutWriter.create(home, new_meta()) as writer:
+        write_turn(writer, "u1", call("a"), user_message("steer"), output("a"))
+        write_turn(writer, "u2")
+    fork = read_rollout(copy_for_fork(writer.path, home, new_meta(), prompts=kept))
+    assert [item.text() for item in fork.items if is_prompt(item) and isinstance(item, Message)] == said
+
+
+@pytest.mark.parametrize("kept", [-1, 3])
+def test_a_fork_after_a_message_that_was_never_said_is_refused(tmp_path: Path, kept: int) -> None:
+    home = home_at(tmp_path)
+    source = write_thread(home, "u1", "u2")
+    with pytest.raises(UsageError, match="has 2 messages"):
+        copy_for_fork(source, home, new_meta(), prompts=kept)
 
 
 @pytest.mark.parametrize("turns", [-1, 3])

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from codex_kernel.auth.auth_file import AUTH_FILE_NAME, StoredLogin, delete_auth, mask, read_auth, write_auth
+from codex_kernel.auth.auth_file import AUTH_FILE_NAME, StoredLogin, delete_auth, identity, mask, read_auth, write_auth
 from codex_kernel.auth.choice import choose, env_key
 from codex_kernel.auth.device import DeviceCode, device_login
 from codex_kernel.auth.login_server import PORT, LoginServer
@@ -87,6 +87,22 @@ def run_status(config: Config, say: Say, env: Mapping[str, str] = os.environ) ->
             say(f"   The key is the one of the environment variable {name}.")
             break
     return 0
+
+
+def account(config: Config, env: Mapping[str, str] = os.environ) -> str | None:
+    """Whose login threads use, without anything secret; None when there is none, or it cannot be read."""
+    try:
+        stored = read_auth(_file(config))
+        credential = choose(stored, wishes_of(config), env)
+    except CredentialError:
+        return None
+    if credential is None:
+        return None
+    if credential.kind == "api_key":
+        return f"API key {mask(credential.token)}"
+    who = identity(stored.tokens.id_token) if stored is not None and stored.tokens is not None else None
+    details = [part for part in (who.email if who else None, credential.plan and credential.plan.title()) if part]
+    return f"ChatGPT ({', '.join(details)})" if details else "ChatGPT"
 
 
 def run_logout(config: Config, say: Say) -> int:

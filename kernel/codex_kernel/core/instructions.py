@@ -40,38 +40,44 @@ def base_instructions(config: Config) -> str:
 
 def user_instructions(config: Config, home: Path) -> str | None:
     """AGENTS.md of the home, then of each directory from the project root down to the thread's; None without any."""
+    documents = instruction_documents(config, home)
+    own = [text for path, text in documents if path.parent == home]
+    project = "\n\n".join(text for path, text in documents if path.parent != home)
+    return SEPARATOR.join([*own, *([project] if project else [])]) or None
+
+
+def instruction_documents(config: Config, home: Path) -> list[tuple[Path, str]]:
+    """The files that `user_instructions` is made of, in its order, and what of each is told to the model."""
     own = _own_document(home)
-    project = _project_documents(config)
-    if own and project:
-        return own + SEPARATOR + project
-    return own or project
+    return [*([own] if own is not None else []), *_project_documents(config)]
 
 
-def _own_document(home: Path) -> str | None:
+def _own_document(home: Path) -> tuple[Path, str] | None:
     for name in DOC_NAMES:
         try:
             text = (home / name).read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             continue
         if text:
-            return text
+            return home / name, text
     return None
 
 
-def _project_documents(config: Config) -> str | None:
+def _project_documents(config: Config) -> list[tuple[Path, str]]:
     budget = config.project_doc_max_bytes
-    parts: list[str] = []
+    documents: list[tuple[Path, str]] = []
     for directory in _directories(config.project_root, config.cwd):
         if budget <= 0:
             break
-        data = _document_in(directory, (*DOC_NAMES, *config.project_doc_fallback_filenames), budget)
-        if data:
+        found = _document_in(directory, (*DOC_NAMES, *config.project_doc_fallback_filenames), budget)
+        if found is not None:
+            path, data = found
             budget -= len(data)
-            parts.append(data.decode("utf-8", "replace"))
-    return "\n\n".join(parts) or None
+            documents.append((path, data.decode("utf-8", "replace")))
+    return documents
 
 
-def _document_in(directory: Path, names: Sequence[str], budget: int) -> bytes | None:
+def _document_in(directory: Path, names: Sequence[str], budget: int) -> tuple[Path, bytes] | None:
     for name in names:
         path = directory / name
         try:
@@ -83,7 +89,7 @@ def _document_in(directory: Path, names: Sequence[str], budget: int) -> bytes | 
             log.warning("%s cannot be read and is left out: %s", path, error.strerror or error)
             continue
         if data.strip():
-            return data
+            return path, data
     return None
 
 

@@ -95,12 +95,17 @@ def open_thread(
     sandbox: Sandbox | None,
     resume: Path | None,
     fork: Path | None,
+    fork_prompts: int | None,
     environment: Mapping[str, str],
 ) -> Opened:
     """Everything of a thread but its loop; see `Thread.start` for the arguments and errors."""
     home = Home(root=config.codex_home, xdg_runtime_dir=environment.get("XDG_RUNTIME_DIR"))
     rules = ThreadRules(config, home.workbench)
-    goes_on = _copied(config, home, fork, originator) if fork is not None and not config.ephemeral else resume or fork
+    goes_on = resume or fork
+    if fork is not None and not config.ephemeral:
+        goes_on = _copied(config, home, fork, originator, fork_prompts)
+    elif fork_prompts is not None:
+        raise ThreadError("a part of a thread is forked on disk only, and this thread is to be ephemeral")
     writer = _reopen(config, goes_on)  # the lock first, then what is read stays true
     try:
         source = _read(goes_on)
@@ -149,7 +154,7 @@ def open_thread(
         effort=settings.effort,
         summary=settings.summary.value,
         rollout_path=str(writer.path) if writer else None,
-        forked_from=_forked_from(source, writer) if fork is not None else None,
+        forked_from=_forked_from(source, writer, fork),
         resumed=resume is not None,
         name=source.name if source is not None and resume is not None else None,
         branch=_branch(config.cwd),
@@ -179,16 +184,17 @@ def _changed_model(source: Rollout | None, model: str) -> tuple[str, ...]:
     return (f"This thread was recorded with the model {before} and goes on with {model}; answers may be less fitting.",)
 
 
-def _copied(config: Config, home: Home, fork: Path, originator: str) -> Path:
+def _copied(config: Config, home: Home, fork: Path, originator: str, prompts: int | None) -> Path:
     from codex_store.rollout_fork import copy_for_fork
 
-    return copy_for_fork(fork, home, _meta(config, new_thread_id(), originator))
+    return copy_for_fork(fork, home, _meta(config, new_thread_id(), originator), prompts=prompts)
 
 
-def _forked_from(source: Rollout | None, writer: RolloutWriter | None) -> str | None:
+def _forked_from(source: Rollout | None, writer: RolloutWriter | None, fork: Path | None) -> str | None:
+    """Of a thread that is gone on with too: it stays a branch of another one."""
     if source is None:
         return None
-    return source.meta.id if writer is None else source.meta.forked_from_id
+    return source.meta.id if fork is not None and writer is None else source.meta.forked_from_id
 
 
 def _reopen(config: Config, path: Path | None) -> RolloutWriter | None:

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from codex_kernel.core.turn_hooks import TurnHooks
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
+    from codex_kernel.tools.sessions import CommandSessions
     from codex_protocol.rules import RuleAmendment
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ class Thread:
         sandbox: Sandbox | None = None,
         resume: Path | None = None,
         fork: Path | None = None,
+        fork_prompts: int | None = None,
         environment: dict[str, str] | None = None,
         retain_events: bool = True,
     ) -> Thread:
@@ -136,11 +138,13 @@ class Thread:
             sandbox: Starts its commands; None makes this machine's.
             resume: Rollout to go on with; it grows.
             fork: Rollout to start from; a new one is written.
+            fork_prompts: How many of the things the user said there are taken over; None takes all.
             environment: What commands see before the policy is applied; None takes the process's.
             retain_events: Keep events for listeners that come late; False keeps them for the first one only.
 
         Raises:
             RolloutError: `resume` or `fork` cannot be read, or another process writes to it.
+            UsageError: The source of a fork holds fewer messages than are wanted of it.
             CredentialError: The provider needs a credential and there is none.
             ThreadError: A required MCP server does not run.
         """
@@ -152,6 +156,7 @@ class Thread:
             sandbox=sandbox,
             resume=resume,
             fork=fork,
+            fork_prompts=fork_prompts,
             environment=dict(os.environ) if environment is None else environment,
         )
         thread = cls(opened, EventLog(retain=retain_events))
@@ -228,6 +233,11 @@ class Thread:
     def sandbox(self) -> Sandbox:
         """What starts its commands."""
         return self._state.sandbox
+
+    @property
+    def sessions(self) -> CommandSessions:
+        """Commands that outlive the calls that began them."""
+        return self._state.sessions
 
     @property
     def usage(self) -> TokenUsage:

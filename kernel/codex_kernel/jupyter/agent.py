@@ -165,6 +165,7 @@ async def _start_thread(
         sandbox=_sandbox(config, home, hidden),
         resume=resume,
         fork=fork,
+        fork_prompts=options.fork_prompts if fork is not None else None,
     )
 
 

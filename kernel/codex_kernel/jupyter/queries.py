@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from codex_kernel.jupyter import first_run
+from codex_kernel.jupyter import composing, first_run
 from codex_kernel.jupyter.agent import Agent
-from codex_kernel.jupyter.slash_commands import COMMANDS, PRESETS, prompts_of
+from codex_kernel.jupyter.slash_commands import COMMANDS, prompts_of
 from codex_protocol.attach import Query
 from codex_protocol.errors import CodexError, UsageError
 from codex_protocol.policy import mode_of
@@ -114,21 +114,19 @@ async def commands(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, An
     ]
 
 
-async def presets(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, str]]:
-    """The choices of `/approvals`: `[{name, approval_policy, sandbox_mode}]`."""
-    return [
-        {"name": name, "approval_policy": policy.value, "sandbox_mode": mode.value}
-        for name, (policy, mode) in PRESETS.items()
-    ]
-
-
 QUERIES: dict[str, Answer] = {
     "files": files,
     "threads": threads,
     "diff": diff,
     "status": status,
     "commands": commands,
-    "presets": presets,
+    "presets": composing.presets,
+    "suggestions": composing.suggestions,
+    "prompt": composing.prompt,
+    "servers": composing.servers,
+    "running": composing.running,
+    "end_running": composing.end_running,
+    "leash": composing.leash,
     "setup": first_run.setup,
     "log_in": first_run.log_in,
     "cancel_login": first_run.cancel_login,

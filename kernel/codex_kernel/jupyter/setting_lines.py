@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from codex_kernel.jupyter.asking import ask
 from codex_kernel.jupyter.cell_context import CellContext
@@ -25,6 +25,9 @@ from codex_protocol.policy import (
     mode_of,
 )
 from codex_render.safe_text import one_line
+
+if TYPE_CHECKING:
+    from codex_kernel.config.types import Config
 
 Kind = TypeVar("Kind", ApprovalPolicy, Effort, SandboxMode, Summary)
 Apply = Callable[[CellContext, str], Awaitable[None]]
@@ -155,8 +158,12 @@ VALUES: dict[str, tuple[str, ...]] = {
 
 
 def policy_of(context: CellContext, mode: SandboxMode) -> SandboxPolicy:
+    """The policy of that name, as `policy_for`."""
+    return policy_for(context.agent.config, mode)
+
+
+def policy_for(config: Config | None, mode: SandboxMode) -> SandboxPolicy:
     """The policy of that name; with the details the settings give where they name the same one."""
-    config = context.agent.config
     if config is not None and mode_of(config.sandbox_policy) is mode:
         return config.sandbox_policy
     match mode:

@@ -44,7 +44,7 @@ def command_names(agent: Agent) -> frozenset[str]:
     return frozenset(COMMANDS) | {prompt.name for prompt in prompts_of(agent)}
 
 
-def _expanded(prompt: CustomPrompt, argument: str) -> str:
+def expanded(prompt: CustomPrompt, argument: str) -> str:
     """The prompt with its arguments in their places; behind it where it has no places for them."""
     from codex_kernel.skills.prompt_arguments import described, expand
 
@@ -74,7 +74,7 @@ async def run_command(context: CellContext, command: SlashCommand) -> None:
         return
     for prompt in prompts_of(context.agent):
         if prompt.name == command.name:
-            text = _expanded(prompt, command.argument)
+            text = expanded(prompt, command.argument)
             await _turn(context, UserInput(items=(TextInput(text),)))
             return
     raise UsageError(f"there is no command /{command.name}; /help lists them")

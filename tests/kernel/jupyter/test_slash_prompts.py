@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codex_kernel.jupyter.slash_commands import _expanded
+from codex_kernel.jupyter.slash_commands import expanded
 from codex_kernel.skills.custom_prompts import CustomPrompt
 
 
@@ -18,4 +18,4 @@ from codex_kernel.skills.custom_prompts import CustomPrompt
     ],
 )
 def test_arguments_go_to_their_places_or_behind_the_prompt(content: str, argument: str, sent: str):
-    assert _expanded(CustomPrompt("p", "", content), argument) == sent
+    assert expanded(CustomPrompt("p", "", content), argument) == sent

@@ -18,6 +18,8 @@ from codex_render.excerpt import shorten
 from codex_render.file_links import OpenFile
 from codex_render.safe_text import one_line, visible
 
+_ANSWERED = 20
+
 
 class Drawing:
     """A thread drawn so far.
@@ -27,6 +29,7 @@ class Drawing:
         state: What the head and the composer show.
         asks: Open questions by id, oldest first.
         reviews: Of those about patches, the patches.
+        answered: Of those that were answered lately, what became of them.
         touched: Ids of entries that changed since somebody looked; `removed` those that are gone.
     """
 
@@ -35,6 +38,7 @@ class Drawing:
         self.state: Json = {"busy": False, "plan": [], "connected": True}
         self.asks: dict[str, Json] = {}
         self.reviews: dict[str, Review] = {}
+        self.answered: dict[str, str] = {}
         self.touched: dict[str, None] = {}
         self.removed: list[str] = []
         self.state_changed = self.asks_changed = True
@@ -109,6 +113,7 @@ class Drawing:
                 self._resolved(msg)
             case ev.ElicitationResolved(id=id):
                 self.asks_changed = self.asks.pop(id, None) is not None or self.asks_changed
+                self._remember(id, {"accept": "Answered", "decline": "Declined"}.get(msg.action, "Put off"), msg.by)
             case _:
                 if not (self._draw_work(msg) or self._draw_turn(msg, replayed=replayed)):
                     self._draw_notice(msg)
@@ -220,6 +225,14 @@ class Drawing:
         by = f" by {one_line(msg.by)}" if msg.by else ""
         what = f": {shorten(one_line(asked['exact']), 80)}" if asked and asked.get("exact") else ""
         self.add(Entry("note", text=f"{said}{by}{what}"))
+        self._remember(msg.approval_id, said, msg.by)
+
+    def _remember(self, id: str, said: str, by: str | None) -> None:
+        """For a dialog that still shows the question."""
+        where = "in another tab" if by == asks.BY else f"by {one_line(by)}" if by else "by nobody"
+        self.answered[id] = f"Answered {where}: {said[0].lower()}{said[1:]}."
+        while len(self.answered) > _ANSWERED:
+            del self.answered[next(iter(self.answered))]
 
     # Turns and settings
 

@@ -100,6 +100,7 @@ class Hub:
             "more": len(ids) > PAGE,
             "state": self.drawing.state,
             "asks": list(self.drawing.asks.values()),
+            "answered": self.drawing.answered,
         }
 
     def _views(self, ids: list[str]) -> list[list[Any]]:
@@ -117,7 +118,7 @@ class Hub:
         if drawing.state_changed:
             patches.append({"op": "state", "state": drawing.state})
         if drawing.asks_changed:
-            patches.append({"op": "asks", "asks": list(drawing.asks.values())})
+            patches.append({"op": "asks", "asks": list(drawing.asks.values()), "answered": drawing.answered})
         drawing.state_changed = drawing.asks_changed = False
         return patches
 

@@ -16,7 +16,18 @@ from codex_app.security import COOKIE_DAYS, Gate, headers_for
 log = logging.getLogger(__name__)
 
 _ASSETS = Path(__file__).with_name("assets")
-_STYLES = ("page", "thread_list", "head", "conversation", "composer", "dialogs", "review", "inspector", "narrow")
+_STYLES = (
+    "page",
+    "thread_list",
+    "head",
+    "conversation",
+    "composer",
+    "dialogs",
+    "review",
+    "first_run",
+    "inspector",
+    "narrow",
+)
 """Sent as one sheet, in this order; the colours and what is drawn in a message come before, from `codex_render`."""
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _MAX_TOKEN = 200

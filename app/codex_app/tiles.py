@@ -69,6 +69,7 @@ def _tile(info: ThreadInfo | None, running: RunningThread | None, held: bool) ->
         "path": one_line(cwd),
         "branch": one_line(info.branch) if info and info.branch else "",
         "state": running.state if running else "elsewhere" if held else "stored",
+        "failed": running is not None and running.failed,
         "doing": one_line(running.doing) if running and busy else "",
         "updated": running.since if running and busy and running.since else updated,
         "tokens": max(info.tokens if info else 0, running.tokens if running else 0),

@@ -39,6 +39,8 @@ class RunningThread(msgspec.Struct, frozen=True, kw_only=True):
     """It goes on without clients."""
     doing: str = ""
     """While it works or asks: what with, as `Run pytest -q`."""
+    failed: bool = False
+    """Its last turn ended with an error."""
     since: float = 0.0
     """When its state began, seconds since 1970."""
 

@@ -1,61 +1,91 @@
-// Questions that wait for a person, the settings, and the list of keys. The safe answer stands first and has the focus.
+// Questions that wait for a person, and small dialogs. The safe answer stands first; the focus is never on what allows.
+import {Always} from '/assets/always.js'
 import {make, setHtml} from '/assets/dom.js'
+import {Form} from '/assets/form.js'
 import {PatchReview} from '/assets/review.js'
 
 const AWAKE_MS = 500
+const TOLD_MS = 2500
 const ANSWERS = {
-  elicitation: [['Decline', 'decline'], ['Not now', 'cancel']],
+  elicitation: [['Decline', 'decline', 'n'], ['Not now', 'cancel'], ['Answer', 'accept', 'y']],
   patch: [['No, go on without it', 'denied', 'n'], ['No, and stop', 'abort', 's'], ['Yes, apply', 'approved', 'y']],
   other: [['No, go on without it', 'denied', 'n'], ['No, and stop', 'abort', 's'], ['Yes, once', 'approved', 'y'], ['Yes, for this thread', 'approved_for_session', 't']],
 }
+const ALLOWS = new Set(['approved', 'approved_for_session', 'accept', 'always'])
 
 export class Questions {
-  // `answer(id, decision, parts)`; `ask`: other requests to the server.
-  constructor({answer, ask, failed, after}) {
-    this.answer = answer
-    this.ask = ask
-    this.failed = failed
-    this.after = after
+  // `answer(request)`; `ask`: other requests to the server; `preview(prefixes)`; `list()`: shows what waits in all threads.
+  constructor({answer, ask, preview, list, failed, after}) {
+    Object.assign(this, {answer, ask, preview, failed, after})
     this.asks = []
+    this.others = []          // `{thread, in, ask}`: of other threads
     this.put = new Set()
+    this.answered = {}
     this.dialog = make('dialog', {cls: 'question', 'aria-labelledby': 'question-title'})
     this.dialog.addEventListener('cancel', event => { event.preventDefault(); this.later() })
     this.dialog.addEventListener('keydown', event => this.key(event))
-    this.bar = make('button', {type: 'button', cls: 'waiting', hidden: true, on: {click: () => { this.put.clear(); this.show() }}})
+    this.bar = make('button', {type: 'button', cls: 'waiting', hidden: true, on: {click: () => {
+      if (!this.asks.length) return list()
+      this.put.clear()
+      this.show()
+    }}})
   }
 
-  set(asks) {
+  // What the shown thread asks; `answered`: id to what became of those that were answered lately.
+  set(asks, answered = {}) {
     this.asks = asks
+    this.answered = answered
     const ids = new Set(asks.map(ask => ask.id))
     for (const id of this.put) if (!ids.has(id)) this.put.delete(id)
-    if (this.current && !ids.has(this.current.id)) this.close()
+    if (this.current && !this.current.thread && !ids.has(this.current.id)) this.settle()
     this.show()
   }
 
+  // What other threads ask.
+  setOthers(others) {
+    this.others = others
+    if (this.current?.thread && !others.some(one => one.ask.id === this.current.id)) this.settle()
+    this.show()
+  }
+
+  // All that waits, the shown thread's first.
+  all(thread) { return [...this.asks.map(ask => ({thread, in: 'This thread', ask})), ...this.others] }
+
   show() {
     const left = this.asks.filter(ask => !this.put.has(ask.id))
-    this.bar.hidden = !this.asks.length || !!this.current || !!left.length
-    this.bar.textContent = this.asks.length === 1 ? 'One question waits for you' : `${this.asks.length} questions wait for you`
+    const mine = this.asks.length
+    const count = mine + this.others.length
+    this.bar.hidden = !count || !!this.current || !!left.length
+    const where = !this.others.length ? '' : mine ? ', also in other threads' : ' in another thread'
+    this.bar.textContent = `${count === 1 ? 'One question waits' : `${count} questions wait`} for you${where}`
     if (!this.current && left.length) this.open(left[0])
   }
 
-  open(ask) {
-    this.current = ask
+  // `thread`: whose question it is, when it is not the shown thread's; `where`: its name.
+  open(ask, thread = '', where = '') {
+    clearTimeout(this.closing)
+    this.current = {id: ask.id, thread}
     this.awake = performance.now() + AWAKE_MS
     const answers = (ANSWERS[ask.kind] || ANSWERS.other).filter(([, decision]) => decision !== 'approved_for_session' || ask.for_thread)
     const buttons = answers.map(([text, decision, key], at) => make('button', {
-      type: 'button', cls: decision.startsWith('approved') ? 'allow' : at ? '' : 'safe', 'data-decision': decision,
+      type: 'button', cls: ALLOWS.has(decision) ? 'allow' : at ? '' : 'safe', 'data-decision': decision,
       'aria-keyshortcuts': key, on: {click: () => this.give(decision)},
     }, text, key ? make('kbd', {text: key}) : null))
-    this.review = ask.kind === 'patch' ? new PatchReview(ask, {ask: this.ask, changed: () => this.reviewed()}) : null
+    this.review = ask.kind === 'patch' ? new PatchReview(ask, {ask: message => this.ask({...message, ...(thread ? {thread} : {})}), changed: () => this.reviewed()}) : null
+    this.form = ask.form?.length ? new Form(ask.form) : null
+    this.always = ask.rules?.length ? new Always(ask.rules, {preview: this.preview, give: () => this.give('always')}) : null
+    this.message = ask.kind === 'elicitation' ? null : make('input', {type: 'text', cls: 'message', placeholder: 'With a no: what it should do instead (optional)', 'aria-label': 'With a no: what it should do instead', autocomplete: 'off', maxlength: '10000'})
     this.dialog.replaceChildren(
       make('h2', {id: 'question-title', text: ask.question}),
+      where ? make('p', {cls: 'small', text: `In the thread ${where}`}) : '',
+      ask.words?.length ? make('p', {cls: 'meaning'}, ...ask.words.flatMap(([verb, what], at) => [at ? ', then ' : '', make('b', {text: verb}), ` ${what}`])) : '',
       this.review ? this.review.element : '',
       ask.exact != null ? make('pre', {cls: 'exact', tabindex: '0', 'aria-label': 'Exactly this', text: ask.exact}) : '',
       ask.html ? setHtml(make('div', {cls: 'wide'}), ask.html) : '',
       make('dl', {}, ...ask.facts.flatMap(([name, value]) => [make('dt', {text: name}), make('dd', {text: value})])),
-      ask.form ? make('p', {cls: 'small', text: 'The form can be filled in from a notebook; here it can be declined.'}) : '',
-      make('div', {cls: 'answers'}, ...buttons, make('span', {cls: 'small'}, make('kbd', {text: 'Esc'}), ' answer later')))
+      ask.link ? make('p', {}, make('a', {href: ask.link, target: '_blank', rel: 'noopener noreferrer', text: 'Open it in a new tab'})) : '',
+      this.form?.element ?? '', this.always?.element ?? '',
+      make('div', {cls: 'answers'}, this.message ?? '', ...buttons, make('span', {cls: 'small'}, make('kbd', {text: 'Esc'}), ' answer later')))
     this.dialog.classList.toggle('danger', !!ask.danger)
     this.dialog.classList.toggle('reviewing', !!this.review)
     this.review?.load()
@@ -67,19 +97,54 @@ export class Questions {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || this.review?.key(event)) return
+    const writes = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== 'radio'
     // Enter never allows, wherever the focus is: it is the key that sends messages. Space and the letters do.
     if (event.key === 'Enter' && event.target.classList.contains('allow')) event.preventDefault()
-    const button = [...this.dialog.querySelectorAll('.answers button')].find(b => b.getAttribute('aria-keyshortcuts') === event.key.toLowerCase())
+    if (event.key === 'Enter' && event.target === this.message) { event.preventDefault(); if (!event.repeat) this.give('denied') }
+    if (writes) return
+    if (event.key.toLowerCase() === 'a' && this.always) { event.preventDefault(); this.always.unfold(); return }
+    const button = [...this.dialog.querySelectorAll('button[data-decision]')].find(b => b.checkVisibility() && b.getAttribute('aria-keyshortcuts') === event.key.toLowerCase())
     if (button) { event.preventDefault(); if (!event.repeat) this.give(button.dataset.decision) }
   }
 
   async give(decision) {
-    if (performance.now() < this.awake || !this.current) return
-    const {id} = this.current
+    if (performance.now() < this.awake || !this.current || this.told) return
+    const {id, thread} = this.current
+    const request = {id, decision: decision === 'always' ? 'approved' : decision, ...(thread ? {thread} : {})}
     const parts = this.review?.parts(decision) ?? []
+    if (parts.length) request.parts = parts
+    if (decision === 'always') request.rules = this.always.prefixes().map(prefix => ({prefix}))
+    if (decision === 'denied' && this.message?.value.trim()) request.message = this.message.value.trim()
+    if (decision === 'accept' && this.form) {
+      const content = this.form.content()
+      if (!content) return
+      request.content = content
+    }
+    if (this.form && decision === 'accept') {     // what the server does not take stays to be mended
+      try { await this.answer(request) } catch (error) { if (this.current?.id === id) this.form.say(error.message); return }
+      this.put.add(id)
+      this.close()
+      return this.show()
+    }
     this.put.add(id)
     this.close()
-    try { await this.answer(id, decision, parts) } catch (error) { this.put.delete(id); this.failed(error.message) }
+    try { await this.answer(request) } catch (error) { this.put.delete(id); this.failed(error.message) }
+    this.show()
+  }
+
+  // Somebody else answered: say so, then close.
+  settle() {
+    if (this.told) return
+    const text = this.answered[this.current.id] || 'This was answered elsewhere.'
+    this.told = true
+    this.dialog.querySelector('.answers').replaceChildren(make('p', {cls: 'elsewhere', role: 'status', text}), make('button', {type: 'button', text: 'Close', on: {click: () => this.end()}}))
+    this.dialog.querySelector('.answers button').focus()
+    this.closing = setTimeout(() => this.end(), TOLD_MS)
+  }
+
+  end() {
+    clearTimeout(this.closing)
+    this.close()
     this.show()
   }
 
@@ -92,12 +157,14 @@ export class Questions {
   }
 
   later() {
+    if (this.told) return this.end()
     if (this.current) this.put.add(this.current.id)
     this.close()
     this.show()
   }
 
   close() {
+    this.told = false
     this.current = null
     if (this.dialog.open) this.dialog.close()
     this.after()
@@ -116,11 +183,30 @@ export const choose = (title, choices, after) => {
   dialog.querySelector('button')?.focus()
 }
 
-export const show = (title, content, after) => {
+// Returns what closes it.
+export const show = (title, content, after, end = 'Close') => {
   const dialog = make('dialog', {cls: 'choices shown', 'aria-labelledby': 'shown-title'})
   const close = () => { dialog.close(); dialog.remove(); after() }
   dialog.addEventListener('cancel', event => { event.preventDefault(); close() })
-  dialog.append(make('h2', {id: 'shown-title', text: title}), content, make('button', {type: 'button', text: 'Close', on: {click: close}}))
+  dialog.append(make('h2', {id: 'shown-title', text: title}), content, make('button', {type: 'button', text: end, on: {click: close}}))
   document.body.append(dialog)
   dialog.showModal()
+  return close
 }
+
+// Whether that is meant; the focus is on "no".
+export const confirm = (title, about, yes, after) => new Promise(done => {
+  const close = show(title, make('div', {}, make('p', {text: about}), make('button', {type: 'button', cls: 'bad', text: yes, on: {click: () => { done(true); close() }}})), () => { done(false); after() }, 'No')
+  ;[...document.querySelectorAll('dialog[open] > button')].pop().focus()
+})
+
+// A line of text; null when nothing is entered.
+export const enter = (title, {label, value = '', action, about = '', list = []}, after) => new Promise(done => {
+  const field = make('input', {type: 'text', value, 'aria-label': label, autocomplete: 'off', spellcheck: 'false', list: list.length ? 'enter-list' : null})
+  const close = show(title, make('form', {cls: 'enter', on: {submit: event => { event.preventDefault(); done(field.value.trim() || null); close() }}},
+    about ? make('p', {cls: 'small', text: about}) : null, field,
+    list.length ? make('datalist', {id: 'enter-list'}, ...list.map(value => make('option', {value}))) : null,
+    make('button', {type: 'submit', text: action})), () => { done(null); after() }, 'Cancel')
+  field.focus()
+  field.select()
+})

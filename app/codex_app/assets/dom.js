@@ -27,3 +27,6 @@ export const ago = seconds => {
   if (s < 86400) return `${Math.floor(s / 3600)} h`
   return `${Math.floor(s / 86400)} d`
 }
+
+// For what is taken once however often it is sent.
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, '0')).join('')

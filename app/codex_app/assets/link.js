@@ -79,6 +79,6 @@ export class Link {
       this.waiting.delete(message.ref)
       if (asked) message.problem != null ? asked.reject(new Error(message.problem)) : asked.resolve(message.value)
       else if (message.problem != null) this.told.failed(message.problem)
-    } else if (message.type === 'threads') this.told.threads(message.threads)
+    } else if (message.type === 'threads') this.told.threads(message.threads, message.asks)
   }
 }

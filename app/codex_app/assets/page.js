@@ -4,12 +4,15 @@ import {Composer} from '/assets/composer.js'
 import {Conversation} from '/assets/conversation.js'
 import {Questions} from '/assets/dialogs.js'
 import {doing} from '/assets/doing.js'
-import {keep, make} from '/assets/dom.js'
+import {keep, make, newId} from '/assets/dom.js'
+import {FirstRun} from '/assets/first_run.js'
 import {Head} from '/assets/head.js'
 import {Inspector} from '/assets/inspector.js'
 import {Link} from '/assets/link.js'
+import {Notifier} from '/assets/notify.js'
 import {Plan} from '/assets/plan.js'
 import {Saying} from '/assets/saying.js'
+import {wear} from '/assets/theme.js'
 import {ThreadList} from '/assets/thread_list.js'
 
 const EXAMPLES = ['Give me a tour of this directory and write it down.', 'Run the tests and explain what fails.', 'Find where errors are handled, and say what is missing.']
@@ -22,14 +25,14 @@ const run = (name, words) => registry.run(name, words)
 
 const link = new Link({
   batch: patches => { for (const patch of patches) apply[patch.op]?.(patch); title() },
-  threads: threads => { list.draw(threads, S.thread); drawHead(); title() },
+  threads: (threads, asks) => { list.draw(threads, S.thread); others(asks); notifier.threads(threads, S.thread); drawHead(); title() },
   state: state => { S.connection = state; drawHead() },
-  shown: thread => { S.thread = thread; S.missing = ''; history.replaceState(null, '', `#${thread}`); keep('codex.place', `#${thread}`); composer.show(thread); list.draw(list.threads, thread); inspector.shown(thread); drawHead(); title() },
+  shown: thread => { S.thread = thread; S.missing = ''; history.replaceState(null, '', `#${thread}`); keep('codex.place', `#${thread}`); composer.show(thread); list.draw(list.threads, thread); others(S.waiting); inspector.shown(thread); drawHead(); title(); firstRun.look(thread) },
   failed: text => { if (S.state.thread) say(text); else { S.missing = text; drawHead() } },
 })
 
 const apply = {
-  reset({items, more, state, asks}) { conversation.reset(items, more); apply.state({state}); apply.asks({asks}) },
+  reset({items, more, state, asks, answered}) { conversation.reset(items, more); apply.state({state}); apply.asks({asks, answered}) },
   put({id, item}) { conversation.put(id, item) },
   grow(patch) { conversation.grow(patch) },
   remove({id}) { conversation.remove(id) },
@@ -40,12 +43,13 @@ const apply = {
     drawHead()
     plan.draw(state)
   },
-  asks({asks}) { questions.set(asks); if (asks.length) saying.read(`${asks[0].question} ${asks[0].exact || ''}`) },
+  asks({asks, answered}) { questions.set(asks, answered); if (asks.length) saying.read(`${asks[0].question} ${asks[0].exact || ''}`) },
 }
 
 const registry = new Registry(doing({
   link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), keyList: () => registry.keyList(),
   inspect: tab => inspector.toggle(tab),
+  questions: () => questions, list: () => list, notifier: () => notifier, firstRun: () => firstRun,
 }))
 const conversation = new Conversation({
   older: before => link.ask({type: 'older', before}),
@@ -55,8 +59,13 @@ const composer = new Composer({
   send: message => link.ask({type: 'send', ...message}, {again: true}),
   files: query => link.ask({type: 'files', query}), registry, failed: say,
 })
-const questions = new Questions({answer: (id, decision, parts) => link.ask({type: 'answer', id, decision, ...(parts.length ? {parts} : {})}), ask: message => link.ask(message, {again: true}), failed: say, after: back})
-const list = new ThreadList({open: go, newThread: () => run('new')})
+const questions = new Questions({
+  answer: request => link.ask({type: 'answer', ...request, ...(request.message ? {message_id: newId()} : {})}),
+  ask: message => link.ask(message, {again: true}), preview: prefixes => link.ask({type: 'preview_rules', prefixes}), list: () => run('waiting'), failed: say, after: back,
+})
+const list = new ThreadList({open: go, newThread: () => run('new'), newElsewhere: () => run('new-in'), ask: message => link.ask(message), say, back})
+const notifier = new Notifier({open: go})
+const firstRun = new FirstRun({ask: message => link.ask(message), go, say, back})
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()
 const inspector = new Inspector({back, busy: () => !!S.state.busy, go: place => say(`turn ${place}`)})
@@ -73,6 +82,11 @@ function go(thread) {
   questions.set([])
   link.open(thread)
   back()
+}
+
+function others(asks = []) {
+  S.waiting = asks
+  questions.setOthers(asks.filter(one => one.thread !== S.thread))
 }
 
 function drawHead() {
@@ -96,6 +110,8 @@ addEventListener('keydown', event => {
 addEventListener('focus', () => { S.done = false; title() })
 addEventListener('hashchange', () => { const thread = location.hash.slice(1); if (thread !== S.thread) go(thread) })
 
+wear()
 drawHead()
 conversation.empty()
+if (!location.hash && matchMedia('(max-width: 699px)').matches) list.toggle()
 go(location.hash.slice(1))

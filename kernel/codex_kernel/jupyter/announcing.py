@@ -43,7 +43,10 @@ class Announcing:
             return
         match event:
             case ev.TaskStarted():
+                self._announcement.update(failed=False)
                 self._say("working")
+            case ev.Error():
+                self._announcement.update(failed=True)
             case ev.ExecCommandBegin() | ev.PatchApplyBegin() | ev.McpToolCallBegin() | ev.WebSearchBegin():
                 self._announcement.update(doing=_words(event))
             case ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest() | ev.McpApprovalRequest():

@@ -26,6 +26,8 @@ _LOGIN_S = 15 * 60.0
 _PROBE_S = 1.5
 _LOCAL = ("ollama", "lmstudio")
 _MAX_MODELS = 50
+_LEASH_FLAGS = ("sandbox_mode", "approval_policy", "full_auto", "bypass")
+_LEASH_SETTINGS = ("sandbox_mode", "approval_policy")
 
 
 class BrowserLogin:
@@ -94,7 +96,8 @@ class BrowserLogin:
 async def setup(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     """What is missing before a first turn.
 
-    `{needs_login, provider, waiting, problem, trust, directory, repository, local}`; `local` are servers on this
+    `{needs_login, provider, waiting, problem, trust, asks_trust, directory, repository, local}`; whoever said what
+    commands may do is not asked about trust; `local` are servers on this
     machine that answer, looked for only while a login is missing: `[{provider, name, models}]`.
     """
     await agent.thread()
@@ -106,6 +109,7 @@ async def setup(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
         "waiting": agent.login.waiting,
         "problem": agent.login.problem,
         "trust": config.trust.value,
+        "asks_trust": config.trust.value == "unknown" and not _said_already(agent),
         "directory": str(_trusted_as(config)),
         "repository": _is_repository(config),
         "local": await _local_servers() if needs else [],
@@ -147,6 +151,13 @@ async def trust(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     level = TrustLevel.TRUSTED if trusted else TrustLevel.UNTRUSTED
     await asyncio.to_thread(record_trust, find_home(), _trusted_as(_config(agent)), level)
     return {}
+
+
+def _said_already(agent: Agent) -> bool:
+    """Whether who began the thread said what commands may do. Source: spec/interactive.md section 13."""
+    options = agent.options
+    flags = any(options.flags.get(name) for name in _LEASH_FLAGS)
+    return flags or any(setting.split("=")[0].strip() in _LEASH_SETTINGS for setting in options.overrides)
 
 
 def _config(agent: Agent) -> Config:

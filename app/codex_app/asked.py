@@ -82,9 +82,9 @@ class Answer(_Asked, tag="answer", frozen=True, kw_only=True):
     """The answer to a question."""
 
     id: Short
+    decision: Literal["approved", "approved_for_session", "denied", "abort", "accept", "decline", "cancel"]
     parts: tuple[Part, ...] = ()
     """Of a patch."""
-    decision: Literal["approved", "approved_for_session", "denied", "abort", "accept", "decline", "cancel"]
     thread: Short = ""
     """Whose question; empty: that of the thread this tab shows."""
     message: _Text = ""
@@ -101,6 +101,8 @@ class Review(_Asked, tag="review", frozen=True, kw_only=True):
     """Show me the patch that this question is about, or one file of it."""
 
     id: Short
+    thread: Short = ""
+    """Whose question; empty: that of the thread this tab shows."""
     file: int | None = None
 
 
@@ -108,6 +110,7 @@ class HunkText(_Asked, tag="hunk_text", frozen=True, kw_only=True):
     """What do this hunk's lines become? With `text`: how would it look with that instead?"""
 
     id: Short
+    thread: Short = ""
     file: int
     hunk: int
     text: _Text | None = None

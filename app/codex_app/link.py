@@ -16,7 +16,7 @@ from codex_app import asked
 from codex_app.desk import Desk
 from codex_app.rooms import Room, Viewer, need
 from codex_app.security import headers_for
-from codex_app.steward import Steward, review_of
+from codex_app.steward import Steward
 from codex_protocol import ops
 from codex_protocol.errors import CodexError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
@@ -168,12 +168,6 @@ class Link(WebSocketHandler):
                 return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
-            case asked.Review(id=id, file=file):
-                review = review_of(self._room(), id)
-                return await asyncio.to_thread(review.view) if file is None else review.body(file)
-            case asked.HunkText(id=id, file=file, hunk=hunk, text=text):
-                review = review_of(self._room(), id)
-                return review.text(file, hunk) if text is None else review.preview(file, hunk, text)
             case asked.Files(query=query):
                 return [one_line(found["path"]) for found in await self._room().query("files", query=query, limit=8)]
             case asked.Diff():

@@ -5,6 +5,7 @@ Each is a request of the page; who keeps credentials, trust and rules is the thr
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -22,8 +23,11 @@ from codex_protocol.rules import ListedRule, RuleAmendment
 from codex_render.safe_text import one_line, visible
 
 Json = dict[str, Any]
+_ANSWERED = "this question has been answered already"
 Managing = (
     asked.Answer
+    | asked.Review
+    | asked.HunkText
     | asked.New
     | asked.Threads
     | asked.Rename
@@ -53,6 +57,12 @@ class Steward:
         match request:
             case asked.Answer():
                 return await self._answer(request, room)
+            case asked.Review(file=file):
+                review = await self._review(request, room)
+                return await asyncio.to_thread(review.view) if file is None else review.body(file)
+            case asked.HunkText(file=file, hunk=hunk, text=text):
+                review = await self._review(request, room)
+                return review.text(file, hunk) if text is None else review.preview(file, hunk, text)
             case asked.New():
                 return self._new(request, room)
             case asked.Threads():
@@ -77,12 +87,24 @@ class Steward:
                 told = await need(room).ask(ops.PreviewRules(prefixes=prefixes), RulesPreviewed)
                 return [visible(line) for line in told.would_allow]
 
+    async def _asking(self, request: asked.Answer | asked.Review | asked.HunkText, room: Room | None) -> Room:
+        """The thread that asks."""
+        return await self._desk.room(request.thread) if request.thread else need(room)
+
+    async def _review(self, request: asked.Review | asked.HunkText, room: Room | None) -> Review:
+        review = (await self._asking(request, room)).hub.drawing.reviews.get(request.id)
+        if review is None:
+            raise UsageError(_ANSWERED)
+        return review
+
     async def _answer(self, request: asked.Answer, room: Room | None) -> None:
-        room = await self._desk.room(request.thread) if request.thread else need(room)
-        question = room.hub.drawing.asks.get(request.id)
-        if question is None:
-            raise UsageError("this question has been answered already")
-        op = asks.answer(question, request, _choices(room, request))
+        room = await self._asking(request, room)
+        drawing = room.hub.drawing
+        question, review = drawing.asks.get(request.id), drawing.reviews.get(request.id)
+        if question is None or (request.parts and review is None):
+            raise UsageError(_ANSWERED)
+        choices = () if review is None else _choices(review, request.parts)
+        op = asks.answer(question, request, choices)
         if request.message and request.decision == "denied":
             # Before the denial, so that the model reads both together.
             said = (ops.TextInput(request.message),)
@@ -121,25 +143,8 @@ class Steward:
                 return {"thread": await self._desk.reopen(room)}
 
 
-def review_of(room: Room, id: str) -> Review:
-    """The patch that a question is about, as a person goes through it.
-
-    Raises:
-        UsageError: The question is answered already.
-    """
-    review = room.hub.drawing.reviews.get(id)
-    if review is None:
-        raise UsageError("this question has been answered already")
-    return review
-
-
-def _choices(room: Room, given: asked.Answer) -> tuple[HunkChoice, ...]:
-    if not given.parts:
-        return ()
-    review = review_of(room, given.id)
-    return tuple(
-        review.choice(part.file, part.hunk, take=part.take, text=part.text, note=part.note) for part in given.parts
-    )
+def _choices(review: Review, parts: tuple[asked.Part, ...]) -> tuple[HunkChoice, ...]:
+    return tuple(review.choice(part.file, part.hunk, take=part.take, text=part.text, note=part.note) for part in parts)
 
 
 async def _rules(request: asked.Rules, room: Room) -> Json:

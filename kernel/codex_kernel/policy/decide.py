@@ -14,8 +14,8 @@ import msgspec
 from codex_kernel.policy.digest import command_digest
 from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, Deny, PatchQuestion, Run, Standing
 from codex_kernel.policy.preflight import CLEAR, Survey, survey
-from codex_kernel.policy.rules import HookVerdict, NoRules, Rules, RuleVerdict
-from codex_kernel.policy.ruling import allowed_by_rules, ruling
+from codex_kernel.policy.rules import HookVerdict, NoRules, Rules
+from codex_kernel.policy.ruling import allowed_by_rules, is_hidden_from_rules, ruling
 from codex_kernel.policy.trusted import is_trusted
 from codex_protocol.policy import ApprovalPolicy, DangerFullAccess, SandboxPolicy, has_network
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NO_RULES = NoRules()
 _NO_HOOKS = HookVerdict()
 _SHOWN_PATHS = 5
+_UNSEEN = "it cannot be seen what it runs, and there are rules that ask or forbid"
 _LEAVING = "leaving the sandbox needs approval"
 
 
@@ -69,7 +70,10 @@ def judge(
     if isinstance(later, Deny):
         return later
     if verdict is not None and verdict.decision == "prompt" and not _approved(question, standing):
-        return _unless_never(_rule_question(verdict, later, lost, standing), standing)
+        why = _sentence("a rule wants it approved", verdict.justification, verdict.prefix)
+        return _unless_never(_rule_question(why, later, lost, standing), standing)
+    if _asks_as_unseen(question, standing, rules, later):
+        return _rule_question(_UNSEEN, later, lost, standing)
     if full:
         return _noted(later, lost)
     if not _holds_back(lost, later, question, standing):
@@ -181,9 +185,18 @@ def _preflight_question(later: Run | Ask, lost: Survey) -> Ask:
     )
 
 
-def _rule_question(verdict: RuleVerdict, later: Run | Ask, lost: Survey, standing: Standing) -> Ask:
+def _asks_as_unseen(question: CommandQuestion, standing: Standing, rules: Rules, later: Run | Ask) -> bool:
+    """Where people are asked at all, what hides from rules that ask or forbid is theirs to judge.
+
+    Where they are not, the sandbox holds it: to refuse would stop every script with a variable for a program.
+    """
+    if isinstance(later, Ask) or standing.approval_policy is ApprovalPolicy.NEVER or _approved(question, standing):
+        return False
+    return is_hidden_from_rules(question.argv, rules) and not allowed_by_rules(question.argv, rules)
+
+
+def _rule_question(why: str, later: Run | Ask, lost: Survey, standing: Standing) -> Ask:
     """A question on top of what would follow without the rule; it lists losses as the pre-flight does."""
-    why = _sentence("a rule wants it approved", verdict.justification, verdict.prefix)
     more = f" {later.reason}" if isinstance(later, Ask) and later.reason else ""
     asked = Ask(
         f"{_capital(why)}.{more}",

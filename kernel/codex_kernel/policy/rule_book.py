@@ -45,6 +45,11 @@ class RuleBook:
         for executable in (entry for file in files for entry in file.executables):
             self._paths.setdefault(executable.name, set()).update(executable.paths)
 
+    @property
+    def restricts(self) -> bool:
+        """See `rules.Rules.restricts`."""
+        return any(rule.decision != "allow" for rule in self.rules)
+
     def check(self, command: Sequence[str]) -> RuleVerdict | None:
         """See `rules.Rules.check`."""
         return verdict_of(self.matches(command))
@@ -95,6 +100,11 @@ class Noting:
         self._book = book
         self.spoke: dict[str, PrefixRule] = {}
         """By `PrefixRule.key`."""
+
+    @property
+    def restricts(self) -> bool:
+        """See `rules.Rules.restricts`."""
+        return self._book.restricts
 
     def check(self, command: Sequence[str]) -> RuleVerdict | None:
         """See `rules.Rules.check`."""

@@ -27,6 +27,11 @@ class RuleVerdict(msgspec.Struct, frozen=True):
 class Rules(Protocol):
     """The user's rules; a trusted project's among them."""
 
+    @property
+    def restricts(self) -> bool:
+        """Whether any of them asks or forbids."""
+        ...
+
     def check(self, command: Sequence[str]) -> RuleVerdict | None:
         """What the rules say about one command's tokens; None when none matches. Must not block or raise."""
         ...
@@ -34,6 +39,8 @@ class Rules(Protocol):
 
 class NoRules:
     """Rules of somebody who has none."""
+
+    restricts = False
 
     def check(self, command: Sequence[str]) -> RuleVerdict | None:
         """Nothing matches."""

@@ -11,6 +11,7 @@ from codex_kernel.policy.shell_plain import plain_words
 from codex_kernel.policy.shell_script import script_of
 from codex_kernel.policy.shell_syntax import Word
 from codex_kernel.policy.shell_walk import FoundCommand
+from codex_kernel.policy.side_doors import side_doors
 from codex_kernel.policy.wrappers import command_of, unwrap, unwrap_all
 
 _STRICTNESS = {"allow": 0, "prompt": 1, "forbidden": 2}
@@ -26,6 +27,11 @@ def ruling(argv: tuple[str, ...], rules: Rules) -> RuleVerdict | None:
     commands, _ = unwrap_all(command_of(argv))
     verdicts = [verdict for command in commands if command.argv and (verdict := rules.check(command.argv)) is not None]
     return max(verdicts, key=lambda verdict: _STRICTNESS[verdict.decision], default=None)
+
+
+def is_hidden_from_rules(argv: tuple[str, ...], rules: Rules) -> bool:
+    """Whether it cannot be told that no rule that asks or forbids speaks about something the command runs."""
+    return rules.restricts and not unwrap_all(command_of(argv))[1]
 
 
 def allowed_by_rules(argv: tuple[str, ...], rules: Rules) -> bool:
@@ -46,7 +52,11 @@ def _allowed(command: FoundCommand, rules: Rules) -> bool:
     if any(_may_be_an_option(word) for word in command.words):
         return False
     verdict = rules.check(command.argv)
-    allowed = verdict is not None and verdict.decision == "allow"
+    allowed = (
+        verdict is not None
+        and verdict.decision == "allow"
+        and all(door < len(verdict.prefix) for door in side_doors(command.argv))
+    )
     unwrapped = unwrap(command)
     if unwrapped is None:
         return allowed

@@ -221,15 +221,23 @@ class _Walk:
             return
         if not found.words[0].known:
             self.complete = False
-        match found.words[0].text:
+        aside = 0
+        while aside < len(found.words) - 1 and found.words[aside].text in {"builtin", "command"}:
+            aside += 1
+        words = found.words[aside:]
+        match words[0].text:
+            case "alias" if len(words) > 1:
+                self.complete = False  # later words mean something else
+            case "trap" if len(words) > 2:
+                self._nested(words[1:2])
             case "cd" | "pushd":
-                operands = [word for word in found.words[1:] if word.text == "-" or not word.text.startswith("-")]
+                operands = [word for word in words[1:] if word.text == "-" or not word.text.startswith("-")]
                 home = Word(os.path.expanduser("~"))
                 self._changes = (*self._changes, Change(operands[0] if operands else home, certain=False))
             case "popd":
                 self._changes = (*self._changes, Change(Word("-", known=False), certain=False))
             case "eval":
-                self._nested(found.words[1:])
+                self._nested(words[1:])
             case _:
                 pass
 

@@ -6,6 +6,7 @@ What cannot be seen through is said so and never allowed automatically.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 
 from codex_kernel.policy.shell_syntax import Word
@@ -44,23 +45,26 @@ def unwrap_all(command: FoundCommand) -> tuple[tuple[FoundCommand, ...], bool]:
 
 
 def _shell(command: FoundCommand) -> Unwrapped | None:
-    """`bash -euo pipefail -c SCRIPT name…`; a shell that runs a file is no wrapper."""
+    """`bash -euo pipefail -c SCRIPT name…`; a shell that runs a file is no wrapper, one fed by a pipe hides."""
     words = command.words
     index = 1
-    script_follows = False
+    script_follows = reads_input = asks_only = False
     while index < len(words) and words[index].text.startswith(("-", "+")) and words[index].text not in {"-", "--"}:
         text = words[index].text
         if not words[index].known:
             return UNKNOWN
         if not text.startswith("--"):
             script_follows = script_follows or "c" in text[1:]
+            reads_input = reads_input or "s" in text[1:]
             if text[-1] in "oO":
                 index += 1
         elif text in {"--rcfile", "--init-file"}:
             return UNKNOWN
+        asks_only = asks_only or text in {"--version", "--help"}
         index += 1
     if not script_follows:
-        return None
+        is_file = index < len(words) and words[index].text != "-" and not reads_input
+        return None if is_file or asks_only else UNKNOWN
     if index < len(words) and words[index].text == "--":
         index += 1
     if index >= len(words) or not words[index].known:
@@ -101,6 +105,12 @@ def _fd(command: FoundCommand) -> Unwrapped | None:
             if not rest:
                 return UNKNOWN
             return Unwrapped((Inner(command._replace(words=rest), index + 1, faithful=False, more=True),), True)
+        if word.text.startswith("--exec"):  # `--exec=CMD ARG…`
+            first = Word(word.text.partition("=")[2], known=word.known)
+            rest = (first, *command.words[index + 1 :])
+            return Unwrapped((Inner(command._replace(words=rest), None, faithful=False, more=True),), True)
+        if re.match(r"-[A-Za-z]+[xX]", word.text):  # `-Hx`, or the value of another letter
+            return UNKNOWN
     return None
 
 

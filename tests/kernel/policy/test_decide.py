@@ -47,6 +47,10 @@ class Prefixes:
     def __init__(self, **decisions):
         self._rules = [(tuple(prefix), d) for d, prefixes in decisions.items() for prefix in prefixes]
 
+    @property
+    def restricts(self):
+        return any(decision != "allow" for _, decision in self._rules)
+
     def check(self, command):
         hits = [RuleVerdict(d, p, "because") for p, d in self._rules if tuple(command[: len(p)]) == p]
         order = ["allow", "prompt", "forbidden"]
@@ -185,6 +189,45 @@ def test_a_forbidding_rule_comes_before_everything(approval, sandbox):
 )
 def test_a_forbidden_command_is_found_wherever_it_stands(argv):
     assert short(judge(question(argv), standing(), rules=Prefixes(forbidden=[("git", "push")]))) == "deny rule"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ssh host git push",
+        "echo git push | bash",
+        "bash <<< 'git push'",
+        "$x push",
+        "$'git' push",
+        "alias g=git; g push",
+        'eval "$x"',
+        "env -S 'git push'",
+        "watch git push",
+    ],
+)
+@pytest.mark.parametrize(
+    ("approval", "sandbox", "expected"),
+    [
+        (ON_REQUEST, WRITE, "ask confined"),
+        (ON_FAILURE, WRITE, "ask confined"),
+        (UNTRUSTED, WRITE, "ask free"),
+        (ON_REQUEST, FULL, "ask free"),
+        (NEVER, WRITE, "confined"),
+    ],
+)
+def test_what_hides_from_rules_that_ask_or_forbid_is_asked_about(script, approval, sandbox, expected):
+    argv = ("bash", "-lc", script)
+    rules = Prefixes(forbidden=[("git", "push")])
+    assert short(judge(question(argv), standing(approval, sandbox), rules=rules)) == expected
+    free = Prefixes(allow=[("git", "push")])
+    if approval is ON_REQUEST:  # rules that only allow have nothing to lose
+        assert short(judge(question(argv), standing(approval, sandbox), rules=free)) in ("confined", "free")
+
+
+def test_what_is_hidden_in_traps_and_behind_builtin_is_found():
+    rules = Prefixes(forbidden=[("git", "push")])
+    for script in ("trap 'git push' EXIT", "builtin eval 'git push'", "command eval 'git push'"):
+        assert short(judge(question(("bash", "-lc", script)), standing(), rules=rules)) == "deny rule"
 
 
 def test_a_hook_denies_before_rules_ask_and_after_they_forbid():

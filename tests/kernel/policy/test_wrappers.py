@@ -71,8 +71,12 @@ UNKNOWN = [
     "git -p log",
     "nice -z ls",
     "bash --rcfile x -c ls",
+    "bash",
+    "sh -s name",
+    "bash -",
+    "fd -Hx ls",
 ]
-NOT = ["ls", "git push", "find . -name x", "fd x", "bash run.sh", "command -v ls", "python -c x", "", "bash"]
+NOT = ["ls", "git push", "find . -name x", "fd x", "bash run.sh", "command -v ls", "python -c x", "", "bash --version"]
 
 
 def seen(line):

@@ -190,6 +190,7 @@ def main() -> int:
     try:
         rows = [*starts(home, context, commands, 3 if quick else 11)]
         rows += trips(home, context, commands, 30 if quick else 300)
+        rows += keystrokes(home, context, 5_000 if quick else 100_000)
         rows += rates(home, context, flood, peer, 3_000 if quick else 20_000)
         rows += memory(home, context, commands, 20)
     finally:
@@ -259,6 +260,34 @@ def trips(home: Home, context: zmq.Context[Any], commands: dict[str, list[str]],
         ("a whole turn of the demo model, ms", middle(turns), "-"),
         ("interrupt of a running command to execute_reply, ms", middle(stops), "-"),
     ]
+
+
+def keystrokes(home: Home, context: zmq.Context[Any], files: int) -> list[Row]:
+    """`complete_request` for `@` and a word that is typed letter by letter, in a directory of so many files."""
+    for number in range(files):
+        path = home.root / "work" / f"pack{number % 97}/module_{number % 991}/file_{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    raw = Raw(home.start(KERNEL), context)
+    raw.request("kernel_info_request", {})
+    took: list[float] = []
+    first = ms(lambda: found_files(raw, "file_777"))
+    for word in ("module_9/file_42", "pack12mod", "fle_4999"):
+        for end in range(1, len(word) + 1):
+            took.append(ms(lambda text=word[:end]: found_files(raw, text)))
+    raw.close()
+    shutil.rmtree(home.root / "work")
+    (home.root / "work").mkdir()
+    return [
+        (f"`@` keystroke to its list, {files:,} files, ms", f"{middle(took)}, max {max(took):.1f}", "-"),
+        (f"the same, the first one (files are listed), {files:,} files, ms", f"{first:.0f}", "-"),
+    ]
+
+
+def found_files(raw: Raw, word: str) -> None:
+    code = f"look at @{word}"
+    while not raw.request("complete_request", {"code": code, "cursor_pos": len(code)})["matches"]:
+        time.sleep(0.005)  # the list is still being made
 
 
 def interrupt(raw: Raw) -> float:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +18,8 @@ from jupyter_client.blocking import BlockingKernelClient
 
 from codex_client.fork_server import StartedKernel, start_kernel
 from codex_protocol.attach import KernelOptions
+from codex_protocol.fork import server_name
+from codex_store.home import Home
 
 DEMO = {"demo": True}
 _PATIENCE_S = 20.0
@@ -42,6 +47,22 @@ class ForkHome:
         kernel = start_kernel(chosen, env=env, cwd=cwd or self.work, umask=umask)
         self.kernels.append(kernel)
         return kernel
+
+    def serve(self, *, empty_s: float) -> subprocess.Popen[bytes]:
+        """The home's fork server as a process of ours, which ends when it has been empty for so long."""
+        home = Home(root=self.root)
+        path = home.socket_path(f"{server_name(str(self.root))}.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            program = (
+                "import socket, sys; from pathlib import Path; from codex_store.home import Home;"
+                "from codex_kernel.jupyter.fork_server import ForkServer;"
+                "listener = socket.socket(fileno=int(sys.argv[1]));"
+                "ForkServer(listener, Home(root=Path(sys.argv[2])), empty_s=float(sys.argv[3])).run()"
+            )
+            words = [sys.executable, "-P", "-c", program, str(listener.fileno()), str(self.root), str(empty_s)]
+            return subprocess.Popen(words, pass_fds=(listener.fileno(),), env=self.env, cwd="/")
 
     def client(self, kernel: StartedKernel) -> BlockingKernelClient:
         client = BlockingKernelClient()

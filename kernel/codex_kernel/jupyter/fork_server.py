@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 EMPTY_S = 600.0
 _READ_S = 5.0
+_LOOK_S = 30.0
 FIRST = (
     "asyncio",
     "zmq",
@@ -63,10 +64,11 @@ LATER = (
 class ForkServer:
     """Serves until it has been empty for long enough."""
 
-    def __init__(self, listener: socket.socket, home: Home) -> None:
-        """Take over a listening socket."""
+    def __init__(self, listener: socket.socket, home: Home, *, empty_s: float = EMPTY_S) -> None:
+        """Take over a listening socket; end after `empty_s` seconds without a kernel."""
         self._listener = listener
         self._home = home
+        self._empty_s = empty_s
         self._name = server_name(str(home.root))
         self._kernels: set[int] = set()
         self._selector = selectors.DefaultSelector()
@@ -83,7 +85,7 @@ class ForkServer:
         self._selector.register(wake, selectors.EVENT_READ)
         empty_since = time.monotonic()
         while True:
-            ready = self._selector.select(0.0 if self._later else 30.0)
+            ready = self._selector.select(0.0 if self._later else min(_LOOK_S, self._empty_s))
             if not ready and self._later:
                 self._import_one()
             with contextlib.suppress(OSError):
@@ -93,7 +95,7 @@ class ForkServer:
                 self._accept()
             if self._kernels:
                 empty_since = time.monotonic()
-            elif time.monotonic() - empty_since > EMPTY_S and self._end():
+            elif time.monotonic() - empty_since > self._empty_s and self._end():
                 return
 
     def _import_one(self) -> None:

@@ -65,6 +65,17 @@ def test_a_kernel_ends_with_its_owner_and_leaves_nothing_behind(home: ForkHome):
     assert running_threads(Home(root=home.root)) == []
 
 
+def test_the_server_ends_when_it_has_been_empty_for_long_enough_and_not_before(home: ForkHome):
+    server = home.serve(empty_s=1.0)
+    kernel = home.start()
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.wait(3)  # three times as long, but with a kernel
+    kernel.close()
+    assert server.wait(20) == 0
+    assert not list((home.root / "workbench/run").rglob("*.sock"))
+    assert home.client(home.start())  # the next one finds no server and starts another
+
+
 def test_a_staying_kernel_outlives_its_owner_and_is_found_again(home: ForkHome):
     kernel = home.start(stay=True)
     attached = ask(home.client(kernel), type="attach", client="page-1")

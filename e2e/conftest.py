@@ -41,13 +41,13 @@ class Workbench:
         (self.work / "kettle.py").write_text("def boil() -> int:\n    return 100\n")
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *arguments: str) -> str:
+    def start(self, *arguments: str, demo: bool = True, env: dict[str, str] | None = None) -> str:
         """The printed link; ended by `stop`, or a second `codex` while one runs."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith((*_OURS, "XDG_", "DISPLAY"))}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "codex_cli.main", "--demo", "--no-browser", *arguments],
+            [sys.executable, "-P", "-m", "codex_cli.main", *(["--demo"] if demo else []), "--no-browser", *arguments],
             cwd=self.work,
-            env={**kept, "CODEX_HOME": str(self.home)},
+            env={**kept, "CODEX_HOME": str(self.home), **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -78,14 +78,14 @@ export class Questions {
     this.dialog.replaceChildren(
       make('h2', {id: 'question-title', text: ask.question}),
       where ? make('p', {cls: 'small', text: `In the thread ${where}`}) : '',
-      ask.words?.length ? make('p', {cls: 'meaning'}, ...ask.words.flatMap(([verb, what], at) => [at ? ', then ' : '', make('b', {text: verb}), ` ${what}`])) : '',
+      ask.words?.some(([, what]) => what !== ask.exact) ? make('p', {cls: 'meaning'}, ...ask.words.flatMap(([verb, what], at) => [at ? ', then ' : '', make('b', {text: verb}), ` ${what}`])) : '',
       this.review ? this.review.element : '',
       ask.exact != null ? make('pre', {cls: 'exact', tabindex: '0', 'aria-label': 'Exactly this', text: ask.exact}) : '',
       ask.html ? setHtml(make('div', {cls: 'wide'}), ask.html) : '',
       make('dl', {}, ...ask.facts.flatMap(([name, value]) => [make('dt', {text: name}), make('dd', {text: value})])),
       ask.link ? make('p', {}, make('a', {href: ask.link, target: '_blank', rel: 'noopener noreferrer', text: 'Open it in a new tab'})) : '',
       this.form?.element ?? '', this.always?.element ?? '',
-      make('div', {cls: 'answers'}, this.message ?? '', ...buttons, make('span', {cls: 'small'}, make('kbd', {text: 'Esc'}), ' answer later')))
+      make('div', {cls: 'answers'}, this.message ?? '', ...buttons, make('button', {type: 'button', cls: 'later', on: {click: () => this.later()}}, 'Answer later', make('kbd', {text: 'Esc'}))))
     this.dialog.classList.toggle('danger', !!ask.danger)
     this.dialog.classList.toggle('reviewing', !!this.review)
     this.review?.load()

@@ -27,7 +27,7 @@ export class ThreadList {
     this.filter = new ThreadFilter({changed: () => this.refresh(), down: () => this.tiles.querySelector('.tile')?.focus()})
     this.element = make('nav', {id: 'threads', 'aria-label': 'Threads'},
       make('div', {cls: 'brand'}, make('h1', {text: 'Codex'}),
-        make('button', {type: 'button', cls: 'new', on: {click: page.newThread}}, 'New thread ', make('kbd', {text: 'Alt N'})),
+        make('button', {type: 'button', cls: 'new', title: 'A new thread in this directory', on: {click: page.newThread}}, 'New ', make('kbd', {text: 'Alt N'})),
         make('button', {type: 'button', cls: 'new', title: 'A new thread in another directory', 'aria-label': 'New thread in another directory', text: 'in …', on: {click: page.newElsewhere}})),
       this.filter.element, this.tiles)
   }

@@ -18,6 +18,7 @@ from codex_client.async_turn import AsyncTurn
 from codex_client.data import StoredThreads
 from codex_client.portal import Portal
 from codex_client.results import TurnResult
+from codex_protocol.changes import Changes
 from codex_protocol.events import EventMsg, TokenUsage, TurnContextChanged
 from codex_store.home import Home
 from codex_store.thread_info import ThreadInfo
@@ -137,6 +138,10 @@ class Thread:
     def turn(self, prompt: str, **options: Any) -> Turn:
         """Begin a turn, or join the one that runs; options as for `AsyncThread.turn`."""
         return Turn(_portal.run(self._thread.turn(prompt, **options)))
+
+    def changes(self, turn: int | None = None) -> Changes:
+        """What the thread changed in its directory, or a turn of it; see `AsyncThread.changes`."""
+        return _portal.run(self._thread.changes(turn))
 
     def compact(self) -> TurnResult:
         """Replace the history by a summary of it."""

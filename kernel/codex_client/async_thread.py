@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import msgspec
+
 from codex_client.approvals import Approvals, approver
 from codex_client.async_turn import AsyncTurn, Progress
 from codex_client.connection import Connection
@@ -14,6 +16,7 @@ from codex_client.errors import KernelLost
 from codex_client.results import TurnResult
 from codex_client.turn_settings import absolute, one_of, sandbox_policy, user_turn
 from codex_protocol.attach import Snapshot
+from codex_protocol.changes import Changes
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import (
     NumberedEvent,
@@ -223,6 +226,19 @@ class AsyncThread:
         else:
             op = UserInput(items=tuple(items), client_id=turn.client_id, output_schema=output_schema)
         return await self._begin(turn, op)
+
+    async def changes(self, turn: int | None = None) -> Changes:
+        """What the thread changed in its directory, by patches and by commands.
+
+        Args:
+            turn: A turn alone, counted from 1 over those that ran anything; 0: the newest.
+
+        Raises:
+            CodexError: There is no such turn, or nothing is recorded.
+        """
+        await self.ensure_open()
+        found = await self.connection.query("changes", {} if turn is None else {"turn": turn})
+        return msgspec.convert(found, Changes)
 
     async def compact(self) -> TurnResult:
         """Replace the history by a summary of it."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from codex_protocol.changes import NotReverted
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleSuggestion
@@ -507,6 +508,15 @@ class TurnDiff(_Event, tag="turn_diff", frozen=True, kw_only=True):
     unified_diff: str
 
 
+class ChangesReverted(_Event, tag="changes_reverted", frozen=True, kw_only=True):
+    """The user took changes back; the model is told of it with the next request."""
+
+    files: tuple[str, ...]
+    """Below the thread's root."""
+    left: tuple[NotReverted, ...] = ()
+    """What was left alone, and why."""
+
+
 class PlanUpdate(_Event, tag="plan_update", frozen=True, kw_only=True):
     """The model's plan, whole."""
 
@@ -659,6 +669,7 @@ EventMsg = (
     | PatchApplyBegin
     | PatchApplyEnd
     | TurnDiff
+    | ChangesReverted
     | PlanUpdate
     | ImageViewed
     | ContextCompacted

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from codex_protocol.changes import RevertPart
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
 from codex_protocol.review import HunkChoice
@@ -188,6 +189,14 @@ class PreviewRules(_Op, tag="preview_rules", frozen=True, kw_only=True):
     prefixes: tuple[tuple[str, ...], ...]
 
 
+class RevertChanges(_Op, tag="revert_changes", frozen=True, kw_only=True):
+    """Take back what a turn, or the thread, changed; answered by `changes_reverted`. Not while a turn runs."""
+
+    parts: tuple[RevertPart, ...]
+    turn: int | None = None
+    """As in `Changes`; 0: the newest; None: the thread."""
+
+
 class Compact(_Op, tag="compact", frozen=True, kw_only=True):
     """Replace the history by a summary of it."""
 
@@ -235,6 +244,7 @@ Op = (
     | AddRules
     | RemoveRule
     | PreviewRules
+    | RevertChanges
     | Compact
     | Review
     | SetThreadName

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codex_protocol import events as ev
+from codex_protocol.changes import NotReverted
 from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision
 
 _CALL = ev.McpInvocation("server", "tool", {"a": 1})
@@ -52,6 +53,7 @@ def every_event() -> list[ev.EventMsg]:
         ev.PatchApplyBegin(call_id="p", auto_approved=True, changes=_ADD),
         ev.PatchApplyEnd(call_id="p", stdout="ok", stderr="", success=True),
         ev.TurnDiff(unified_diff="diff"),
+        ev.ChangesReverted(files=("a.py",), left=(NotReverted(path="b.py", why="it was changed since"),)),
         ev.PlanUpdate(explanation=None, plan=(ev.PlanStep("one", "pending"),)),
         ev.ImageViewed(call_id="i", path="/w/a.png"),
         ev.ContextCompacted(automatic=True, tokens_before=1000),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from codex_kernel.changes.checkpoints import Checkpoints
 from codex_kernel.config.types import Config
 from codex_kernel.core.approvals import Approvals
 from codex_kernel.core.consents import Consents
@@ -276,6 +277,7 @@ def _state(
         sessions=CommandSessions(),
         approvals=Approvals(recorder, can_ask=can_ask),
         consents=Consents(home.workbench),
+        checkpoints=Checkpoints(None if config.ephemeral else home.workbench / "changes" / thread_id, sandbox),
         rules=rules,
         skills=ThreadSkills(config, _user_home(environment)),
         base_environment=dict(environment),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from codex_kernel.changes.checkpoints import Checkpoints
 from codex_kernel.core.approvals import Approvals
 from codex_kernel.core.consents import Consents
 from codex_kernel.core.history import History
@@ -122,6 +123,7 @@ class ThreadState(msgspec.Struct, kw_only=True, eq=False):
     sessions: CommandSessions
     approvals: Approvals
     consents: Consents
+    checkpoints: Checkpoints
     rules: ThreadRules
     skills: ThreadSkills
     base_environment: dict[str, str]

@@ -61,6 +61,7 @@ from codex_protocol.ops import (
     PatchApproval,
     PreviewRules,
     RemoveRule,
+    RevertChanges,
     Review,
     RunUserShellCommand,
     SetThreadName,
@@ -78,9 +79,13 @@ if TYPE_CHECKING:
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.sessions import CommandSessions
+    from codex_protocol.changes import Changes
     from codex_protocol.rules import RuleAmendment
 
 log = logging.getLogger(__name__)
+
+_LOOK_S = 0.3
+"""The end of a turn is told so much later at most, while the files it leaves are looked at."""
 
 
 class _InputNotTaken(Exception):
@@ -344,6 +349,8 @@ class Thread:
                     self._emit(id, Warning(message="That question has been answered already, or its server has ended."))
             case RunUserShellCommand():
                 self._start(self._run_user_shell(id, op.command), self._commands)
+            case RevertChanges():
+                await self._revert(id, op)
             case Compact() | Review():
                 self._start_special_turn(submission)
             case SetThreadName():
@@ -542,6 +549,9 @@ class Thread:
         except Exception as error:  # the outermost frame of a turn: somebody waits for its end
             log.exception("the turn failed")
             end = self._failed(id, f"internal error: {type(error).__name__}: {error}")
+        looking = self._start(self._state.checkpoints.end(settings.cwd), self._side_tasks)
+        if not isinstance(end, TurnAborted):  # what the user edits from now on is theirs
+            await asyncio.wait({looking}, timeout=_LOOK_S)
         self._state.history.append(*self._state.take_steered())
         try:
             self._state.recorder.event(end)
@@ -640,10 +650,29 @@ class Thread:
                 pass
         self._emit(id, await asyncio.to_thread(rules.listed))
 
-    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+    async def changes(self, turn: int | None) -> Changes:
+        """What a turn, or the whole thread (None), changed in its directory; 0 is the newest turn.
+
+        Raises:
+            CodexError: It is not recorded.
+        """
+        return await self._state.checkpoints.changes(turn)
+
+    async def _revert(self, id: str, op: RevertChanges) -> None:
+        if self._turn is not None:
+            raise ThreadError("changes can be taken back when the running turn has ended")
+        from codex_kernel.core.reverting import revert
+
+        message, told = await revert(self._state, op)
+        if message is not None:
+            self._state.history.record(message)
+        self._emit(id, told)
+
+    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         among.add(task)
         task.add_done_callback(among.discard)
+        return task
 
     async def _run_user_shell(self, id: str, command: str) -> None:
         from codex_kernel.core.user_shell import run_user_shell

@@ -102,13 +102,14 @@ class Turn:
         state = self._state
         settings = self._settings
         loop = asyncio.get_running_loop()
-        warming = loop.call_later(WARM_AFTER_S, state.sandbox.warm, settings.sandbox_policy, settings.cwd)
+        warming = loop.call_later(WARM_AFTER_S, self._prepare)
         try:
             while True:
                 state.history.append(*state.take_steered())
                 sampled = await self._sample()
                 calls = self._take(sampled)
                 if calls:
+                    await state.checkpoints.ready(settings.cwd)
                     outputs = await run_calls(
                         calls, state.registry, self._context, state.history, self._emit, self._around()
                     )
@@ -120,6 +121,11 @@ class Turn:
             raise
         finally:
             warming.cancel()
+
+    def _prepare(self) -> None:
+        """What the first call will need, made beside the model's thinking."""
+        self._state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
+        self._state.checkpoints.begin(self._settings.cwd)
 
     def _around(self) -> Around | None:
         if self._hooks is None:

@@ -89,6 +89,14 @@ async def diff(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"diff": await diff_uncommitted(cwd, sandbox=thread.sandbox)}
 
 
+async def changes(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
+    """`{turn}`: what a turn changed (0: the newest), or the thread, as `codex_protocol.changes.Changes`."""
+    turn = arguments.get("turn")
+    if turn is not None and (not isinstance(turn, int) or isinstance(turn, bool) or turn < 0):
+        raise UsageError("'turn' must be a number, or missing for the whole thread")
+    return msgspec.to_builtins(await (await agent.thread()).changes(turn))
+
+
 async def status(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     """The thread's settings, sandbox, tokens and place on disk."""
     thread = await agent.thread()
@@ -118,6 +126,7 @@ QUERIES: dict[str, Answer] = {
     "files": files,
     "threads": threads,
     "diff": diff,
+    "changes": changes,
     "status": status,
     "commands": commands,
     "presets": composing.presets,

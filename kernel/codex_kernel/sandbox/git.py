@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -34,12 +34,14 @@ __all__ = [
     "head_info",
     "ls_files",
     "merge_base",
+    "read_blobs",
     "resolve_commit",
     "run_git",
 ]
 
 _HEAD_TIMEOUT_S = 5.0
 _DIFF = ("--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+_BLOBS_AT_ONCE = 500
 _MAX_UNTRACKED_FILES = 1000
 _MAX_UNTRACKED_BYTES = 1 << 20
 _OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
@@ -184,6 +186,43 @@ async def diff_commit(cwd: Path, commit: str, *, sandbox: Sandbox | None = None)
     if found is None:
         return None
     return _text((await run_git(("show", *_DIFF, "--format=", found), cwd, sandbox=sandbox)).stdout)
+
+
+async def read_blobs(cwd: Path, sizes: Mapping[str, int], *, sandbox: Sandbox | None = None) -> dict[str, bytes]:
+    """The contents of blobs by their ids; those git does not have are left out.
+
+    Args:
+        cwd: In the repository.
+        sizes: By id how long each is expected to be: where that is right, one call reads hundreds of them.
+        sandbox: As elsewhere.
+
+    Raises:
+        GitError: Git could not be asked.
+    """
+    found: dict[str, bytes] = {}
+    ids = [id for id in sizes if _OBJECT_ID.fullmatch(id)]
+    for start in range(0, len(ids), _BLOBS_AT_ONCE):
+        some = ids[start : start + _BLOBS_AT_ONCE]
+        together = (await run_git(("show", *some), cwd, ok=(0, 128), sandbox=sandbox)).stdout
+        at = 0
+        for id in some:
+            content = together[at : at + sizes[id]]
+            if _blob_id(content, id) == id:
+                found[id] = content
+                at += sizes[id]
+                continue
+            alone = await run_git(("cat-file", "blob", id), cwd, ok=(0, 128), sandbox=sandbox)
+            if alone.code == 0:
+                found[id] = alone.stdout
+                at += len(alone.stdout)
+    return found
+
+
+def _blob_id(content: bytes, like: str) -> str:
+    import hashlib
+
+    kind = "sha1" if len(like) == 40 else "sha256"
+    return hashlib.new(kind, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 async def _diff(cwd: Path, against: str, *, sandbox: Sandbox | None) -> str:

@@ -1,0 +1,8 @@
+"""What changed in a thread's directory, by whatever means: checkpoints around turns, the diff between two, taking back.
+
+listing = await list_files(root)                   # listing.py: which files count
+files = scan(root, listing, before, pack)          # scan.py: how they are, their texts kept
+changed = compare(before, files, texts)            # compare.py: what is another, as diffs
+"""
+
+__all__: list[str] = []

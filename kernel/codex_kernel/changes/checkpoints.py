@@ -1,0 +1,242 @@
+"""A thread's checkpoints as the core uses them: taken beside the model's thinking, asked about, gone back to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from codex_kernel.changes.listing import list_files, root_of
+from codex_kernel.changes.scan import Files, scan
+from codex_kernel.sandbox.git import read_blobs
+from codex_protocol.changes import Changes, NotReverted, RevertPart
+from codex_protocol.errors import CodexError, PatchError, ThreadError
+
+if TYPE_CHECKING:
+    from codex_kernel.changes.compare import Change, Compared, Texts
+    from codex_kernel.changes.log import CheckpointLog, Point
+    from codex_kernel.patch.verify import FileEdit
+    from codex_kernel.sandbox.interface import Sandbox
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = "nothing is known of the files before this thread's first turn with commands or patches"
+
+
+class Reverted(msgspec.Struct, frozen=True):
+    """What was taken back."""
+
+    files: tuple[str, ...]
+    left: tuple[NotReverted, ...]
+
+
+class Checkpoints:
+    """What the thread's turns did to its directory. Checkpoints follow each other; one waits for the one before."""
+
+    def __init__(self, folder: Path | None, sandbox: Sandbox) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            folder: The thread's own below that of all threads; None keeps nothing.
+            sandbox: Confines git where it can, and says what may be read.
+        """
+        self._folder = folder
+        self._sandbox = sandbox
+        self._log: CheckpointLog | None = None
+        self._lock = asyncio.Lock()
+        self._begun: asyncio.Task[tuple[Path, Files] | None] | None = None
+        """Looks at the files before the turn's first call."""
+        self._started = False
+        """Whether the turn's first checkpoint is written."""
+        self._cleaned = False
+
+    # Around turns
+
+    def begin(self, cwd: Path) -> None:
+        """Start to look at the files before a turn's first call, unless that was started."""
+        if self._begun is None and self._folder is not None:
+            self._begun = asyncio.create_task(self._look(cwd), name="checkpoint")
+
+    async def ready(self, cwd: Path) -> None:
+        """Wait until the files before the turn are known and written down; nothing fails for it."""
+        self.begin(cwd)
+        if self._begun is not None and not self._started:
+            seen = await asyncio.shield(self._begun)
+            if not self._started:
+                self._started = True
+                await self._write(seen, "start")
+
+    async def end(self, cwd: Path) -> None:
+        """Take the checkpoint after a turn; one that had no calls leaves none."""
+        begun, self._begun = self._begun, None
+        started, self._started = self._started, False
+        if begun is not None:
+            await asyncio.wait({begun})
+            if started:
+                await self._write(await self._look(cwd), "end")
+                await self._clean_up()
+
+    async def _look(self, cwd: Path) -> tuple[Path, Files] | None:
+        root = root_of(cwd)
+        async with self._lock:
+            try:
+                found = await self._opened()
+                if found.root != str(root):
+                    if self._started:
+                        return None  # the thread moved within the turn: there is nothing to compare with
+                    await asyncio.to_thread(found.begin_anew)
+                files = await self._scan(root, found)
+            except (CodexError, OSError) as error:
+                log.warning("no checkpoint of %s: %s", cwd, error)
+                return None
+        return None if files is None else (root, files)
+
+    async def _write(self, seen: tuple[Path, Files] | None, point: Point) -> None:
+        if seen is None:
+            return
+        root, files = seen
+        async with self._lock:
+            try:
+                found = await self._opened()
+                turn = found.turns + (point == "start")
+                await asyncio.to_thread(found.add, str(root), turn, point, files)
+            except (CodexError, OSError) as error:
+                log.warning("no checkpoint of %s: %s", root, error)
+
+    async def _clean_up(self) -> None:
+        if not self._cleaned and self._folder is not None:
+            from codex_kernel.changes.log import clean_up
+
+            self._cleaned = True
+            await asyncio.to_thread(clean_up, self._folder.parent, self._folder)
+
+    async def _opened(self) -> CheckpointLog:
+        if self._folder is None:
+            raise ThreadError("this thread is not kept, so what it changed is not recorded")
+        if self._log is None:
+            from codex_kernel.changes.log import CheckpointLog
+
+            self._log = await asyncio.to_thread(CheckpointLog, self._folder)
+        return self._log
+
+    async def _scan(self, root: Path, found: CheckpointLog) -> Files | None:
+        listing = await list_files(root, self._sandbox)
+        if listing is None:
+            return None
+        return await asyncio.to_thread(scan, root, listing, found.files, found.pack, self._sandbox.may_read)
+
+    # Asked about
+
+    async def changes(self, turn: int | None) -> Changes:
+        """What a turn changed, or the whole thread; while it runs, so far.
+
+        Args:
+            turn: Counted from 1; 0: the newest; None: the thread.
+
+        Raises:
+            ThreadError: There is no such turn, or nothing is recorded.
+        """
+        async with self._lock:
+            found = await self._opened()
+            if turn == 0:
+                turn = found.turns or None
+            compared, more = await self._compared(turn)
+            from codex_kernel.changes.compare import shown
+
+            root = Path(found.root)
+            files = await asyncio.to_thread(lambda: tuple(shown(one, root) for one in compared))
+            note = f"{more} more files changed" if more else "" if found.checkpoints else UNKNOWN
+            return Changes(root=found.root, turn=turn, turns=found.turns, files=files, note=note)
+
+    async def _compared(self, turn: int | None) -> tuple[list[Compared], int]:
+        from codex_kernel.changes.compare import MAX_FILES, changed, renamed, with_texts
+
+        found = await self._opened()
+        if not found.checkpoints:
+            return [], 0
+        before, after = await self._around(found, turn)
+        changes = await asyncio.to_thread(changed, before, after)
+        texts = await self._texts(Path(found.root), found, changes[:MAX_FILES])
+        compared = await asyncio.to_thread(lambda: [with_texts(change, texts) for change in changes[:MAX_FILES]])
+        return renamed([one for one in compared if one is not None]), max(0, len(changes) - MAX_FILES)
+
+    async def _around(self, found: CheckpointLog, turn: int | None) -> tuple[Files, Files]:
+        before = next(
+            (point for point in found.checkpoints if point.point == "start" and turn in (None, point.turn)), None
+        )
+        if before is None:
+            raise ThreadError(f"this thread has no turn {turn} with commands or patches")
+        if found.is_open() and turn in (None, found.turns):  # it runs, or the agent died in it
+            files = await self._scan(Path(found.root), found)
+            return found.before(turn), files if files is not None else found.files
+        around = found.around(turn)
+        if around is None:
+            raise ThreadError(f"how turn {turn} ended is not known: the agent ended in it")
+        return around
+
+    async def _texts(self, root: Path, found: CheckpointLog, changes: Sequence[Change]) -> Texts:
+        from codex_kernel.changes.compare import Texts
+
+        entries = [entry for change in changes for entry in (change.before, change.after) if entry is not None]
+        sizes = {entry.ref[4:]: entry.size for entry in entries if entry.ref.startswith("git:")}
+        blobs = await read_blobs(root, sizes, sandbox=self._sandbox) if sizes else {}
+        return Texts(found.pack, blobs)
+
+    # Gone back to
+
+    async def revert(
+        self, turn: int | None, parts: Sequence[RevertPart], may_write: Callable[[Path], bool]
+    ) -> Reverted:
+        """Take changes back where nobody has touched the same lines since; what cannot be is left and told.
+
+        Raises:
+            ThreadError: There is no such turn.
+            PatchError: Writing failed; says what was written.
+        """
+        async with self._lock:
+            found = await self._opened()
+            root = Path(found.root)
+            compared, _ = await self._compared(found.turns or None if turn == 0 else turn)
+            edits, done, left = await asyncio.to_thread(_edits, compared, parts, root, may_write)
+            if edits:
+                from codex_kernel.changes.revert import as_patch
+                from codex_kernel.patch.apply import apply
+
+                await asyncio.to_thread(apply, as_patch(edits, root))
+                files = await self._scan(root, found)
+                if files is not None and not found.is_open():
+                    touched = {str(edit.path.relative_to(root)) for edit in edits}
+                    kept = {path: entry for path, entry in found.files.items() if path not in touched}
+                    now = {path: entry for path, entry in files.items() if path in touched}
+                    await asyncio.to_thread(found.add, found.root, found.turns, "reverted", {**kept, **now})
+            return Reverted(tuple(done), tuple(left))
+
+
+def _edits(
+    compared: Sequence[Compared], parts: Sequence[RevertPart], root: Path, may_write: Callable[[Path], bool]
+) -> tuple[list[FileEdit], list[str], list[NotReverted]]:
+    from codex_kernel.changes.revert import taken_back
+    from codex_kernel.patch.text import readable
+
+    by_path = {readable(one.change.path): one for one in compared}
+    edits: list[FileEdit] = []
+    done: list[str] = []
+    left: list[NotReverted] = []
+    for part in parts:
+        one = by_path.get(part.path)
+        try:
+            if one is None or not one.known or one.digest != part.digest:
+                raise PatchError("that is not the change that is recorded; look again")
+            found = taken_back(one, part.hunks, root)
+            if any(not may_write(edit.path) for edit in found):
+                raise PatchError("it may not be written: the sandbox policy protects it")
+        except PatchError as error:
+            left.append(NotReverted(path=part.path, why=str(error)))
+        else:
+            edits += found
+            done.append(part.path)
+    return edits, done, left

@@ -1,0 +1,187 @@
+"""The checkpoints of a thread on disk: how its files were around each turn, each as the difference to the one before.
+
+A torn last line is passed over. Whatever cannot be read makes the log begin anew: it is a convenience, never needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from codex_kernel.changes.pack import Pack
+from codex_kernel.changes.scan import Files
+
+MAX_TOTAL_BYTES = 1 << 30
+"""Of all threads together; the ones not touched for longest go first."""
+MAX_AGE_S = 60 * 86400
+
+Point = Literal["start", "end", "reverted"]
+
+
+class Checkpoint(msgspec.Struct, kw_only=True):
+    """One line: what is another than at the checkpoint before."""
+
+    root: str
+    turn: int
+    """Counted from 1."""
+    point: Point
+    """Before a turn's first call, after its end, or after something of it was taken back."""
+    at: float
+    changed: Files = {}
+    gone: tuple[str, ...] = ()
+
+
+_line = msgspec.json.Decoder(Checkpoint)
+
+
+class CheckpointLog:
+    """One thread's checkpoints."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is there.
+
+        Args:
+            folder: The thread's own; made with the first checkpoint.
+        """
+        self._folder = folder
+        self.pack = Pack(folder / "texts")
+        self.checkpoints: list[Checkpoint] = []
+        self.files: Files = {}
+        """As of the last checkpoint."""
+        for checkpoint in self._read():
+            self._take(checkpoint)
+
+    def _read(self) -> list[Checkpoint]:
+        try:
+            first = zlib.decompress((self._folder / "first").read_bytes())
+            lines = (self._folder / "log").read_bytes().split(b"\n") if (self._folder / "log").exists() else []
+            found = [_line.decode(first)]
+        except (OSError, zlib.error, msgspec.DecodeError):
+            return []
+        for line in lines[:-1]:
+            try:
+                found.append(_line.decode(line))
+            except msgspec.DecodeError:
+                break
+        return found
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        self.checkpoints.append(checkpoint)
+        self.files = after(self.files, checkpoint)
+        for entry in checkpoint.changed.values():
+            if entry.ref.startswith("kept:"):
+                self.pack.knows(entry.ref)
+
+    @property
+    def root(self) -> str:
+        """The directory it is about; empty for an empty log."""
+        return self.checkpoints[-1].root if self.checkpoints else ""
+
+    @property
+    def turns(self) -> int:
+        """How many turns it knows."""
+        return self.checkpoints[-1].turn if self.checkpoints else 0
+
+    def add(self, root: str, turn: int, point: Point, files: Files) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        changed = {path: entry for path, entry in files.items() if self.files.get(path) != entry}
+        gone = tuple(path for path in self.files if path not in files)
+        checkpoint = Checkpoint(root=root, turn=turn, point=point, at=time.time(), changed=changed, gone=gone)
+        data = msgspec.json.encode(checkpoint)
+        if not self.checkpoints:
+            _write(self._folder / "first", zlib.compress(data, 1))
+        else:
+            with open(self._folder / "log", "ab") as stream:
+                stream.write(data + b"\n")
+        self._take(checkpoint)
+
+    def begin_anew(self) -> None:
+        """Forget everything: the thread works in another directory now.
+
+        Raises:
+            OSError: The folder cannot be made.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, parents=True)
+        self.pack = Pack(self._folder / "texts")
+        self.checkpoints, self.files = [], {}
+
+    def around(self, turn: int | None) -> tuple[Files, Files] | None:
+        """The files before and after a turn, or the whole thread; None when it has no such turn, or no end yet.
+
+        What was taken back counts for the newest turn and for the thread.
+        """
+        before: Files | None = None
+        end: Files | None = None
+        files: Files = {}
+        for checkpoint in self.checkpoints:
+            files = after(files, checkpoint)
+            if checkpoint.point == "start" and before is None and turn in (None, checkpoint.turn):
+                before = files
+            elif checkpoint.point != "start" and before is not None and turn in (None, checkpoint.turn):
+                end = files
+            elif before is not None and end is None and turn is not None and checkpoint.turn > turn:
+                end = files  # the agent died in that turn: as the next one found them
+        return None if before is None or end is None else (before, end)
+
+    def before(self, turn: int | None) -> Files:
+        """The files before a turn, or the whole thread; empty for none."""
+        files: Files = {}
+        for checkpoint in self.checkpoints:
+            files = after(files, checkpoint)
+            if checkpoint.point == "start" and turn in (None, checkpoint.turn):
+                return files
+        return {}
+
+    def is_open(self) -> bool:
+        """Whether the last turn has not ended, as far as the log knows."""
+        return bool(self.checkpoints) and self.checkpoints[-1].point == "start"
+
+
+def after(files: Files, checkpoint: Checkpoint) -> Files:
+    """The files at a checkpoint, from those at the one before."""
+    found = {**files, **checkpoint.changed}
+    for path in checkpoint.gone:
+        found.pop(path, None)
+    return found
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(data)
+    os.replace(fresh, path)
+
+
+def clean_up(folder: Path, keep: Path, *, max_bytes: int = MAX_TOTAL_BYTES, max_age_s: float = MAX_AGE_S) -> None:
+    """Remove the checkpoints of threads that were not touched for long, and more while all take too much room.
+
+    Args:
+        folder: Holds one folder a thread.
+        keep: Is left alone.
+        max_bytes: Most that stays.
+        max_age_s: Older ones go whatever they take.
+    """
+    found: list[tuple[float, int, Path]] = []
+    with contextlib.suppress(OSError):
+        for thread in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                stats = [file.stat(follow_symlinks=False) for file in os.scandir(thread.path)]
+                newest = max((stat.st_mtime for stat in stats), default=0.0)
+                found.append((newest, sum(stat.st_size for stat in stats), Path(thread.path)))
+    total = sum(size for _, size, _ in found)
+    for touched, size, path in sorted(found):
+        if path != keep and (total > max_bytes or time.time() - touched > max_age_s):
+            shutil.rmtree(path, ignore_errors=True)
+            total -= size

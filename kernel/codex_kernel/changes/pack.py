@@ -1,0 +1,53 @@
+"""Contents of files as they were, kept for a thread: one file that only grows, each content once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+MAX_BYTES = 256 << 20
+"""When the pack is so large, nothing more is kept for the thread."""
+
+
+class Pack:
+    """Contents by reference. A reference says all that is needed to read it: `kept:SHA256:OFFSET:LENGTH`."""
+
+    def __init__(self, path: Path) -> None:
+        """Use the file at `path`; it is made with the first content."""
+        self._path = path
+        self._known: dict[str, str] = {}
+
+    def keep(self, content: bytes) -> str:
+        """The reference of a content; empty when there is no room for it.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in self._known:
+            packed = zlib.compress(content, 1)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "ab") as stream:
+                offset = stream.seek(0, os.SEEK_END)
+                if offset + len(packed) > MAX_BYTES:
+                    return ""
+                stream.write(packed)
+            self._known[digest] = f"kept:{digest}:{offset}:{len(packed)}"
+        return self._known[digest]
+
+    def knows(self, reference: str) -> None:
+        """Take in a reference of an earlier process, so that the same content is not kept twice."""
+        self._known.setdefault(reference.split(":")[1], reference)
+
+    def read(self, reference: str) -> bytes | None:
+        """The content; None when it is not there or not what it was."""
+        _, digest, offset, length = reference.split(":")
+        try:
+            with open(self._path, "rb") as stream:
+                stream.seek(int(offset))
+                content = zlib.decompress(stream.read(int(length)))
+        except (OSError, zlib.error):
+            return None
+        return content if hashlib.sha256(content).hexdigest() == digest else None

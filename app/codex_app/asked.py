@@ -35,6 +35,13 @@ class OwnRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pattern: tuple[Words, ...]
 
 
+class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file that goes with a message: one that was given to the page, or an image where the agent is."""
+
+    id: Short = ""
+    path: _Path = ""
+
+
 class _Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
     ref: int = 0
     """Handed back in the answer."""
@@ -61,6 +68,7 @@ class Send(_Asked, tag="send", frozen=True, kw_only=True):
     id: Annotated[str, Meta(min_length=8, max_length=64)]
     """Made by the page once per message; one that comes twice is one message."""
     text: _Text
+    files: Annotated[tuple[File, ...], Meta(max_length=20)] = ()
 
 
 class Interrupt(_Asked, tag="interrupt", frozen=True, kw_only=True):
@@ -126,6 +134,46 @@ class Files(_Asked, tag="files", frozen=True, kw_only=True):
     """Which files of the thread's directory match?"""
 
     query: Short
+
+
+class Suggest(_Asked, tag="suggest", frozen=True, kw_only=True):
+    """Which prompts and skills are there?"""
+
+
+class Expand(_Asked, tag="expand", frozen=True, kw_only=True):
+    """What text does this prompt stand for?"""
+
+    name: Short
+    argument: _Text = ""
+
+
+class Past(_Asked, tag="past", frozen=True, kw_only=True):
+    """What was written before, in all threads?"""
+
+
+class Fork(_Asked, tag="fork", frozen=True, kw_only=True):
+    """Go on in a copy of this thread."""
+
+    before: int | None = None
+    """Number of the message of the user's that the copy ends before; None: it has all."""
+
+
+class Whole(_Asked, tag="whole", frozen=True, kw_only=True):
+    """Show me all of this output or patch."""
+
+    id: Short
+
+
+class Leash(_Asked, tag="leash", frozen=True, kw_only=True):
+    """Which files instruct the agent, which rules and servers count, and whose account is it?"""
+
+
+class Running(_Asked, tag="running", frozen=True, kw_only=True):
+    """Which commands run on behind the conversation?"""
+
+
+class EndRunning(_Asked, tag="end_running", frozen=True, kw_only=True):
+    """End them."""
 
 
 class New(_Asked, tag="new", frozen=True, kw_only=True):
@@ -200,6 +248,12 @@ class PreviewRules(_Asked, tag="preview_rules", frozen=True, kw_only=True):
     prefixes: tuple[Words, ...]
 
 
+class ReviewChange(_Asked, tag="review_change", frozen=True, kw_only=True):
+    """Have a reviewer look: at what is not committed, or as the words say."""
+
+    prompt: Annotated[str, Meta(max_length=10_000)] = ""
+
+
 class Compact(_Asked, tag="compact", frozen=True, kw_only=True):
     """Replace the history by a summary of it."""
 
@@ -227,6 +281,15 @@ Asked = (
     | HunkText
     | Older
     | Files
+    | Suggest
+    | Expand
+    | Past
+    | Fork
+    | Whole
+    | Leash
+    | Running
+    | EndRunning
+    | ReviewChange
     | New
     | Threads
     | Rename

@@ -22,7 +22,15 @@ from codex_client.fork_server import start_kernel
 from codex_client.launch import OwnKernel
 from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import CodexError, ThreadError, UsageError
-from codex_protocol.ops import LocalImageInput, SetThreadName, TextInput, UserInput, UserInputItem
+from codex_protocol.ops import (
+    LocalImageInput,
+    Op,
+    OverrideTurnContext,
+    SetThreadName,
+    TextInput,
+    UserInput,
+    UserInputItem,
+)
 from codex_render.safe_text import one_line
 from codex_store.home import Home
 from codex_store.running import RunningThread, running_thread
@@ -64,11 +72,11 @@ class Desk:
         self.on_asks: Callable[[], None] = lambda: None
         """Called when something waits for a person that did not, or no more."""
 
-    def launch(self, launch: Launch) -> str:
-        """Begin to open a thread; what to ask for it by."""
+    def launch(self, launch: Launch, then: tuple[Op, ...] = ()) -> str:
+        """Begin to open a thread, which is asked `then` first; what to ask for it by."""
         self.last = LAUNCH + secrets.token_hex(6)
         self._asked[self.last] = launch
-        task = asyncio.ensure_future(self._launch(launch))
+        task = asyncio.ensure_future(self._launch(launch, then))
         task.add_done_callback(_look_at)
         self._launches[self.last] = task
         return self.last
@@ -131,6 +139,39 @@ class Desk:
             fork=None,
         )
         return self.launch(msgspec.structs.replace(launch, options=options))
+
+    def fork(self, room: Room, prompts: int | None = None) -> str:
+        """Begin a thread with another one's past and its settings of now; what to ask for it by.
+
+        Args:
+            room: The other one, which stays as it is.
+            prompts: How many of the user's messages come along, with what followed them; None: all.
+        """
+        launch = msgspec.structs.replace(self._asked[self.last], prompt="", images=())
+        state = room.hub.drawing.state
+        options = msgspec.structs.replace(
+            launch.options,
+            cwd=state.get("cwd") or launch.options.cwd,
+            resume=None,
+            fork=room.thread_id,
+            fork_prompts=prompts,
+        )
+        now = room.hub.drawing.settings
+        then: tuple[Op, ...] = ()
+        if now is not None:
+            then = (
+                OverrideTurnContext(
+                    model=now.model,
+                    effort=now.effort,
+                    approval_policy=now.approval_policy,
+                    sandbox_policy=now.sandbox_policy,
+                ),
+            )
+        return self.launch(msgspec.structs.replace(launch, options=options), then)
+
+    def known(self, thread_id: str) -> Room | None:
+        """The thread of that id if it is open here; opens nothing."""
+        return self._rooms.get(thread_id)
 
     async def tiles(self, wanted: Filter | None = None) -> list[dict[str, Any]]:
         """The list of threads that a filter leaves."""
@@ -249,7 +290,7 @@ class Desk:
         self._rooms[room.thread_id] = room
         self.on_asks()
 
-    async def _launch(self, launch: Launch) -> Room:
+    async def _launch(self, launch: Launch, then: tuple[Op, ...]) -> Room:
         earlier = launch.options.resume
         if earlier is not None and await self._is_open(earlier):
             room = await self.room(earlier)
@@ -257,6 +298,8 @@ class Desk:
             room = Room(lambda room: self._start(launch, room))
         connection = await room.connection()
         self._keep(room)
+        for op in then:
+            await connection.submit(op)
         if launch.prompt or launch.images:
             items: list[UserInputItem] = [TextInput(launch.prompt)] if launch.prompt else []
             items += [LocalImageInput(path) for path in launch.images]

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 from codex_app import asks
-from codex_app.entries import CommandEntry, Entry, Json, TextEntry
+from codex_app.entries import CommandEntry, Entry, Json, PatchEntry, TextEntry
+from codex_app.pictures import Pictures
 from codex_app.reviews import Review
 from codex_app.stored_items import draw_items
-from codex_app.words import command_fields, context_left, mcp_result, patch_fields, plan_fields, settings_fields
+from codex_app.words import (
+    call_arguments,
+    command_fields,
+    context_left,
+    mcp_images,
+    mcp_result,
+    patch_fields,
+    plan_fields,
+    settings_fields,
+)
 from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot, read_event
 from codex_protocol.events import ApprovalRequest, ElicitationRequest
 from codex_render.amounts import count, duration
 from codex_render.excerpt import shorten
-from codex_render.file_links import OpenFile
+from codex_render.file_links import OpenFile, editor_links
 from codex_render.safe_text import one_line, visible
+from codex_store.context_items import CONTEXT_OPENINGS
+
+_NAMES = re.compile(r"</?image(?: name=\[Image #\d+\] path=\"[^\"\n]*\")?>")
+"""How images are named to the model, around each of them."""
 
 _ANSWERED = 20
 
@@ -30,10 +45,14 @@ class Drawing:
         asks: Open questions by id, oldest first.
         reviews: Of those about patches, the patches.
         answered: Of those that were answered lately, what became of them.
+        pictures: The images in it.
+        settings: Of the next turn, as the thread told them last.
         touched: Ids of entries that changed since somebody looked; `removed` those that are gone.
     """
 
-    def __init__(self, open_file: OpenFile | None = None) -> None:
+    def __init__(self) -> None:
+        self.pictures = Pictures()
+        self.settings: ev.TurnContextChanged | None = None
         self.entries: dict[str, Entry] = {}
         self.state: Json = {"busy": False, "plan": [], "connected": True}
         self.asks: dict[str, Json] = {}
@@ -42,8 +61,9 @@ class Drawing:
         self.touched: dict[str, None] = {}
         self.removed: list[str] = []
         self.state_changed = self.asks_changed = True
-        self._open_file = open_file
+        self._open_file: OpenFile | None = None
         self._count = 0
+        self._prompts = 0
         self._answer: tuple[str, TextEntry] | None = None
         self._thought: tuple[str, TextEntry] | None = None
 
@@ -52,7 +72,12 @@ class Drawing:
         """The thread as a snapshot tells it."""
         drawing = cls()
         drawing.draw(ev.Event("", snapshot.configured))
-        draw_items(snapshot.items, drawing.add)
+        branch = drawing._branch(snapshot.configured)
+        if branch is not None and snapshot.configured.resumed:  # where it branched off is not known any more
+            drawing.add(branch)
+        draw_items(snapshot.items, drawing)
+        if branch is not None and not snapshot.configured.resumed:
+            drawing.add(branch)
         for content in snapshot.events:
             told = read_event(content)
             if told is not None:
@@ -80,6 +105,30 @@ class Drawing:
         self.touched[id] = None
         return id
 
+    def prompt(self, text: str, images: list[str], *, steered: bool = False, at: float | None = None) -> None:
+        """Put a message of the user's at the end. They are numbered, so that a thread can be forked before one."""
+        number = None if text.lstrip().startswith(CONTEXT_OPENINGS) else self._prompts
+        self._prompts += number is not None
+        pictures = self.pictures.take(images, self.state.get("cwd", ""))
+        text = _NAMES.sub("", text)
+        self.add(Entry("user", text=visible(text), images=pictures, steered=steered, at=at, number=number))
+
+    def text_entry(self, kind: str) -> TextEntry:
+        """An answer or reasoning, put nowhere yet; files that it names can be opened."""
+        return TextEntry(kind, self._open_file)
+
+    def prompt_entry(self, number: int) -> Entry | None:
+        """The user's message of that number."""
+        return next((entry for entry in self.entries.values() if entry.fields.get("number") == number), None)
+
+    def _branch(self, configured: ev.SessionConfigured) -> Entry | None:
+        if not configured.forked_from:
+            return None
+        text = "This thread is a branch: what is above it shares with another one, which goes on without it."
+        if configured.resumed:
+            text = "This thread is a branch of another one, which goes on without it."
+        return Entry("branch", text=text, thread=configured.forked_from)
+
     def draw(self, event: ev.Event, *, replayed: bool = False) -> None:
         """Take in one event."""
         msg = event.msg
@@ -104,7 +153,7 @@ class Drawing:
             case ev.UserMessage():
                 at = None if replayed else time.time()
                 self._settle()
-                self.add(Entry("user", text=visible(msg.message), images=len(msg.images), steered=msg.steered, at=at))
+                self.prompt(msg.message, list(msg.images), steered=msg.steered, at=at)
             case ev.ElicitationRequest() | ev.ExecApprovalRequest() | ev.ApplyPatchApprovalRequest():
                 self._ask(msg)
             case ev.McpApprovalRequest():
@@ -122,7 +171,7 @@ class Drawing:
 
     def _grow(self, current: tuple[str, TextEntry] | None, kind: str, delta: str) -> tuple[str, TextEntry]:
         if current is None:
-            entry = TextEntry(kind, self._open_file)
+            entry = self.text_entry(kind)
             current = (self.add(entry), entry)
         current[1].append(delta)
         self.touched[current[0]] = None
@@ -136,7 +185,7 @@ class Drawing:
         if current is None:
             if not text.strip():
                 return
-            entry = TextEntry(kind, self._open_file)
+            entry = self.text_entry(kind)
             current = (self.add(entry), entry)
         id, entry = current
         entry.append(text[len(entry.text) :])
@@ -166,7 +215,7 @@ class Drawing:
                 self._command_ended(msg)
             case ev.PatchApplyBegin():
                 fields = patch_fields(msg.changes, self.state.get("cwd", ""))
-                self.add(Entry("patch", state="running", **fields), msg.call_id)
+                self.add(PatchEntry(**fields), msg.call_id)
             case ev.PatchApplyEnd():
                 self._update(
                     msg.call_id,
@@ -175,15 +224,18 @@ class Drawing:
                 )
             case ev.McpToolCallBegin(invocation=called):
                 title = f"{one_line(called.server)} · {one_line(called.tool)}"
-                self.add(Entry("tool", state="running", verb="Call", what=title), msg.call_id)
+                given = call_arguments(called.arguments)
+                self.add(Entry("tool", state="running", verb="Call", what=title, given=given), msg.call_id)
             case ev.McpToolCallEnd():
-                self._update(msg.call_id, duration=duration(msg.duration.seconds()), **mcp_result(msg.result))
+                fields = {**mcp_result(msg.result), "images": self.pictures.take(mcp_images(msg.result))}
+                self._update(msg.call_id, duration=duration(msg.duration.seconds()), **fields)
             case ev.WebSearchBegin():
                 self.add(Entry("tool", state="running", verb="Search the web", what=""), msg.call_id)
             case ev.WebSearchEnd():
                 self._update(msg.call_id, state="done", what=one_line(msg.query))
             case ev.ImageViewed(path=path):
-                self.add(Entry("tool", state="done", verb="Look at", what=one_line(path)))
+                images = self.pictures.take([path], self.state.get("cwd", ""))
+                self.add(Entry("tool", state="done", verb="Look at", what=one_line(path), images=images))
             case _:
                 return False
         return True
@@ -241,7 +293,9 @@ class Drawing:
         match msg:
             case ev.SessionConfigured():
                 state.update(settings_fields(msg))
+                self._open_file = editor_links(msg.file_opener, msg.cwd)
             case ev.TurnContextChanged():
+                self.settings = msg
                 state.update(settings_fields(msg))
             case ev.TaskStarted():
                 state.update(busy=True, since=None if replayed else time.time(), plan=[], plan_note="")
@@ -289,7 +343,8 @@ class Drawing:
                 self.add(Entry("note", text=visible(message)))
             case ev.ContextCompacted():
                 before = f" It had {count(msg.tokens_before)} tokens." if msg.tokens_before else ""
-                self.add(Entry("note", text=f"The history was replaced by a summary of it.{before}"))
+                text = f"The history was replaced by a summary of it.{before}"
+                self.add(Entry("note", text=text, more=visible(msg.summary)))
             case ev.EnteredReviewMode(hint=hint):
                 self.add(Entry("note", text=f"Review: {one_line(hint)}"))
             case _:

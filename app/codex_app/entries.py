@@ -12,6 +12,10 @@ from codex_render.markdown_stream import MarkdownStream
 from codex_render.safe_text import visible
 
 Json = dict[str, Any]
+_FIRST_LINES = 20
+_LAST_LINES = 80
+"""Of the output of a command that has ended the page is sent so many lines; all that is kept when it asks."""
+_LARGE_CHARS = 40_000
 _KEPT_CHARS = 100_000
 """Of a running command's output the page keeps at most twice this; the end of the command brings the excerpt."""
 
@@ -42,6 +46,25 @@ class Entry:
     def growth(self) -> Json | None:
         """What grew since the last call; None for nothing. Afterwards `view` holds it too."""
         return None
+
+    def whole_html(self) -> str:
+        """The HTML that `view` leaves out because it is long."""
+        return ""
+
+
+class PatchEntry(Entry):
+    """A patch: its files, and the diffs where they are not large."""
+
+    __slots__ = ("_html",)
+
+    def __init__(self, html: str, **fields: Any) -> None:
+        large = len(html) > _LARGE_CHARS
+        super().__init__("patch", state="running", html="" if large else html, large=large, **fields)
+        self._html = html
+
+    def whole_html(self) -> str:
+        """The diffs."""
+        return self._html
 
 
 class TextEntry(Entry):
@@ -108,7 +131,21 @@ class CommandEntry(Entry):
 
     def view(self) -> Json:
         """All of it, as it was last told."""
-        return {**self.fields, "lines": self._lines, "tail": self._tail}
+        lines = self._lines.splitlines(keepends=True) if self.fields["state"] != "running" else []
+        omitted = len(lines) - _FIRST_LINES - _LAST_LINES
+        if omitted <= _FIRST_LINES:
+            return {**self.fields, "lines": self._lines, "tail": self._tail}
+        return {
+            **self.fields,
+            "first": "".join(lines[:_FIRST_LINES]),
+            "omitted": omitted,
+            "lines": "".join(lines[-_LAST_LINES:]),
+            "tail": self._tail,
+        }
+
+    def whole_html(self) -> str:
+        """All of the output that is kept."""
+        return self._lines
 
     def growth(self) -> Json | None:
         """The lines that came and the line that is being written."""

@@ -97,7 +97,7 @@ class FollowedRoom(Room):
         drawing = self.hub.drawing
         fresh = rollout.items[self._drawn :]
         self._drawn += len(fresh)
-        draw_items((msgspec.json.decode(encode_item(item)) for item in fresh), drawing.add, self._calls)
+        draw_items((msgspec.json.decode(encode_item(item)) for item in fresh), drawing, self._calls)
         for id, entry in drawing.entries.items():
             if entry.whole:  # an output came to a call that was shown already
                 drawing.touched[id] = None

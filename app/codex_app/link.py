@@ -15,23 +15,21 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from codex_app import asked
 from codex_app.desk import Desk
 from codex_app.rooms import Room, Viewer, need
+from codex_app.scribe import Scribe, Writing
 from codex_app.security import headers_for
-from codex_app.steward import Steward
+from codex_app.steward import Managing, Steward
+from codex_app.uploads import Uploads
 from codex_protocol import ops
-from codex_protocol.errors import CodexError
-from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxMode, SandboxPolicy, WorkspaceWrite
+from codex_protocol.errors import CodexError, UsageError
 from codex_render import diff_html
 from codex_render.diff_files import parse_diff
-from codex_render.safe_text import one_line, visible
+from codex_render.safe_text import visible
 
 log = logging.getLogger(__name__)
 
-_POLICIES: dict[SandboxMode, SandboxPolicy] = {
-    SandboxMode.READ_ONLY: ReadOnly(),
-    SandboxMode.WORKSPACE_WRITE: WorkspaceWrite(),
-    SandboxMode.DANGER_FULL_ACCESS: DangerFullAccess(),
-}
 _QUEUED = 256
+_QUESTIONS = asked.Files | asked.Suggest | asked.Past | asked.Whole | asked.Leash | asked.Running | asked.Diff
+"""They change nothing: what is asked after them does not wait for their answers."""
 
 
 class Tabs:
@@ -92,15 +90,17 @@ class Tabs:
 class Link(WebSocketHandler):
     """One tab. The gate has checked Host, Origin and cookie before this is made."""
 
-    def initialize(self, desk: Desk, tabs: Tabs, server: str) -> None:
+    def initialize(self, desk: Desk, tabs: Tabs, uploads: Uploads, server: str) -> None:
         """Take what all tabs share; `server` names this run of the server."""
         self._desk = desk
         self._steward = Steward(desk)
+        self._scribe = Scribe(desk, uploads)
         self._tabs = tabs
         self._server = server
         self._viewer: Viewer | None = None
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
         self._worker: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     def set_default_headers(self) -> None:
         """As everywhere."""
@@ -122,8 +122,9 @@ class Link(WebSocketHandler):
         """The tab is gone, or lost its way."""
         self._leave()
         self._tabs.open.discard(self)
-        if self._worker is not None:
-            self._worker.cancel()
+        for task in (self._worker, *self._asking):
+            if task is not None:
+                task.cancel()
 
     def on_message(self, message: str | bytes) -> None:
         """Messages are worked on in their order; acknowledgements at once."""
@@ -144,19 +145,30 @@ class Link(WebSocketHandler):
     async def _work(self) -> None:
         while True:
             message = await self._queue.get()
-            ref = 0
             try:
                 request = asked.decode(message)
-                ref = request.ref
-                value = await self._do(request)
-            except (CodexError, ValueError) as error:
-                self.tell({"type": "answer", "ref": ref, "problem": visible(str(error))})
-            except Exception as error:  # the outermost frame: the tab waits for an answer
-                log.exception("a message of the page failed")
-                self.tell({"type": "answer", "ref": ref, "problem": f"internal error: {type(error).__name__}"})
+            except UsageError as error:
+                self.tell({"type": "answer", "ref": 0, "problem": visible(str(error))})
+                continue
+            if isinstance(request, _QUESTIONS):
+                task = asyncio.ensure_future(self._answer(request))
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
             else:
-                if ref:
-                    self.tell({"type": "answer", "ref": ref, "value": value})
+                await self._answer(request)
+
+    async def _answer(self, request: asked.Asked) -> None:
+        ref = request.ref
+        try:
+            value = await self._do(request)
+        except (CodexError, ValueError) as error:
+            self.tell({"type": "answer", "ref": ref, "problem": visible(str(error))})
+        except Exception as error:  # the outermost frame: the tab waits for an answer
+            log.exception("a message of the page failed")
+            self.tell({"type": "answer", "ref": ref, "problem": f"internal error: {type(error).__name__}"})
+        else:
+            if ref:
+                self.tell({"type": "answer", "ref": ref, "value": value})
 
     async def _do(self, request: asked.Asked) -> Any:
         match request:
@@ -168,16 +180,22 @@ class Link(WebSocketHandler):
                 return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
-            case asked.Files(query=query):
-                return [one_line(found["path"]) for found in await self._room().query("files", query=query, limit=8)]
             case asked.Diff():
                 found = await self._room().query("diff")
                 text = str(found.get("diff") or "")
                 return {"html": diff_html.to_html(parse_diff(text)) if text else "", "problem": found.get("error")}
-            case asked.Send() | asked.Interrupt() | asked.Compact() | asked.Change():
-                return await self._room().submit(_op(request))
+            case asked.Interrupt():
+                return await self._room().submit(ops.Interrupt())
+            case asked.Compact():
+                return await self._room().submit(ops.Compact())
             case _:
-                return await self._steward.do(request, None if self._viewer is None else self._viewer.room)
+                return await self._do_more(request)
+
+    async def _do_more(self, request: Writing | Managing) -> Any:
+        room = None if self._viewer is None else self._viewer.room
+        if isinstance(request, Writing):
+            return await self._scribe.do(request, need(room))
+        return await self._steward.do(request, room)
 
     def _room(self) -> Room:
         return need(None if self._viewer is None else self._viewer.room)
@@ -195,21 +213,3 @@ class Link(WebSocketHandler):
         if self._viewer is not None:
             self._viewer.room.viewers.discard(self._viewer)
             self._viewer = None
-
-
-def _op(request: asked.Send | asked.Interrupt | asked.Compact | asked.Change) -> ops.Op:
-    """What the thread is asked."""
-    match request:
-        case asked.Send(text=text, id=id):
-            return ops.UserInput(items=(ops.TextInput(text),), client_id=id)
-        case asked.Interrupt():
-            return ops.Interrupt()
-        case asked.Compact():
-            return ops.Compact()
-        case asked.Change():
-            return ops.OverrideTurnContext(
-                model=request.model,
-                effort=request.effort,
-                approval_policy=request.approval,
-                sandbox_policy=None if request.sandbox is None else _POLICIES[request.sandbox],
-            )

@@ -21,11 +21,13 @@ from tornado.web import Application
 
 from codex_app.asked import MAX_MESSAGE_BYTES
 from codex_app.desk import Desk, Launch
+from codex_app.file_routes import UPLOAD, ThreadImage, UploadedImage, UploadFile
 from codex_app.link import Link, Tabs
 from codex_app.mount import PREFIX, PanelMount
 from codex_app.pages import Asset, Entry, Refused, Shell
 from codex_app.place import PageSecrets, Place
 from codex_app.security import Gate, install
+from codex_app.uploads import Uploads
 from codex_protocol.errors import CodexError
 from codex_store.home import Home
 
@@ -153,13 +155,18 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
 
 def application(gate: Gate, desk: Desk, tabs: Tabs, panel: PanelMount) -> Application:
     """All routes there are, behind the gate."""
+    uploads = Uploads(desk.home)
+    uploads.forget_old()
     app = Application(
         [
             (r"/", Shell),
             (r"/open", Entry, {"gate": gate}),
             (r"/assets/([a-z_]{1,40}\.[a-z]{2,3})", Asset),
             (rf"{PREFIX}/.*", panel),
-            (r"/link", Link, {"desk": desk, "tabs": tabs, "server": secrets.token_hex(6)}),
+            (UPLOAD, UploadFile, {"uploads": uploads}),
+            (rf"{UPLOAD}/([0-9a-f]{{40}})", UploadedImage, {"uploads": uploads}),
+            (r"/picture/([0-9a-f-]{36})/([0-9a-f]{40})", ThreadImage, {"desk": desk}),
+            (r"/link", Link, {"desk": desk, "tabs": tabs, "uploads": uploads, "server": secrets.token_hex(6)}),
         ],
         default_handler_class=Refused,
         compress_response=True,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,17 +24,32 @@ from codex_render.command_words import script_of
 from codex_render.safe_text import one_line, visible
 from codex_store.context_items import is_prompt
 
-Add = Callable[[Entry], str]
 _TITLE_CHARS = 300
 _shell_arguments = msgspec.json.Decoder(dict[str, Any])
 
 
-def draw_items(items: Iterable[dict[str, Any]], add: Add, calls: dict[str, CommandEntry] | None = None) -> None:
+class Page(Protocol):
+    """Where entries are put."""
+
+    def add(self, entry: Entry) -> str:
+        """Put one at the end."""
+        ...
+
+    def prompt(self, text: str, images: list[str]) -> None:
+        """Put a message of the user's at the end."""
+        ...
+
+    def text_entry(self, kind: str) -> TextEntry:
+        """An answer or reasoning, put nowhere yet."""
+        ...
+
+
+def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, CommandEntry] | None = None) -> None:
     """Add an entry for each item a person would want to see, outputs to their calls.
 
     Args:
         items: The next ones, as JSON objects.
-        add: Puts an entry at the end.
+        page: Where they go.
         calls: The calls so far, for who draws a thread piece by piece; grows.
     """
     calls = {} if calls is None else calls
@@ -52,30 +67,29 @@ def draw_items(items: Iterable[dict[str, Any]], add: Add, calls: dict[str, Comma
                 entry = _call(item)
                 if item.call_id is not None:
                     calls[item.call_id] = entry
-                add(entry)
+                page.add(entry)
             case _:
-                _said(item, add)
+                _said(item, page)
 
 
-def _said(item: Item, add: Add) -> None:
+def _said(item: Item, page: Page) -> None:
     match item:
         case Message(role="user") if is_prompt(item):
-            images = sum(isinstance(part, InputImage) for part in item.content)
-            add(Entry("user", text=visible(item.text()), images=images, steered=False, at=None))
+            page.prompt(item.text(), [part.image_url for part in item.content if isinstance(part, InputImage)])
         case Message(role="assistant"):
-            _text("answer", item.text(), add)
+            _text(page, "answer", item.text())
         case Reasoning():
-            _text("reasoning", "\n\n".join(part.text for part in item.summary), add)
+            _text(page, "reasoning", "\n\n".join(part.text for part in item.summary))
         case _:
             return
 
 
-def _text(kind: str, text: str, add: Add) -> None:
+def _text(page: Page, kind: str, text: str) -> None:
     if text.strip():
-        entry = TextEntry(kind, None)
+        entry = page.text_entry(kind)
         entry.append(text)
         entry.finish()
-        add(entry)
+        page.add(entry)
 
 
 def _call(item: FunctionCall | CustomToolCall | LocalShellCall) -> CommandEntry:

@@ -52,6 +52,7 @@ def patch_fields(changes: Mapping[str, FileChange], cwd: str) -> Json:
         "what": names[0] if len(names) == 1 else f"{len(names)} files",
         "added": sum(file.added for file in files),
         "removed": sum(file.removed for file in files),
+        "files": [[one_line(file.path), file.added, file.removed] for file in files],
         "html": diff_html.to_html(files),
         "error": "",
     }
@@ -79,6 +80,7 @@ def settings_fields(told: SessionConfigured | TurnContextChanged) -> Json:
         fields["provider"] = one_line(told.provider)
         fields["name"] = None if told.name is None else one_line(told.name)
         fields["branch"] = None if told.branch is None else one_line(told.branch)
+        fields["forked_from"] = told.forked_from
         if told.sandbox is not None:
             fields["rung"] = told.sandbox.rung
             fields["rung_note"] = None if told.sandbox.notice is None else one_line(told.sandbox.notice)
@@ -105,6 +107,24 @@ def context_left(told: TokenCount) -> int | None:
         return None
     used = max(0, told.total_tokens - (told.reasoning_output_tokens or 0))
     return max(0, 100 * (window - used) // window)
+
+
+def call_arguments(arguments: Any) -> str:
+    """The arguments of a tool call, for reading."""
+    if arguments in (None, {}):
+        return ""
+    return safe_json(msgspec.json.format(msgspec.json.encode(arguments), indent=2).decode())[:_MAX_TOOL_CHARS]
+
+
+def mcp_images(result: Mapping[str, Any]) -> list[str]:
+    """The images in what a call to an MCP server came to, as `data:` URLs."""
+    found = result.get("Ok")
+    content = found.get("content") if isinstance(found, dict) else None
+    return [
+        f"data:image/png;base64,{part['data']}"  # what it is, is seen by its first bytes
+        for part in (content if isinstance(content, list) else [])
+        if isinstance(part, dict) and part.get("type") == "image" and isinstance(part.get("data"), str)
+    ]
 
 
 def mcp_result(result: Mapping[str, Any]) -> Json:

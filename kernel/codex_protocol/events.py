@@ -185,6 +185,8 @@ class SessionConfigured(_Event, tag="session_configured", frozen=True, kw_only=T
     resumed: bool = False
     name: str | None = None
     branch: str | None = None
+    file_opener: str = "none"
+    """Which editor opens the files that answers name; the setting of that name."""
 
 
 class Error(_Event, tag="error", frozen=True, kw_only=True):

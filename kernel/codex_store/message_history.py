@@ -98,6 +98,29 @@ def lookup(home: Home, log_id: int, offset: int) -> HistoryEntry | None:
     return None
 
 
+def newest(home: Home, count: int) -> list[str]:
+    """The texts of the newest entries, oldest first, each but once in a row; none when the file cannot be read."""
+    try:
+        with home.history_file.open("rb") as file:
+            start = file.seek(0, os.SEEK_END)
+            data = b""
+            while start > 0 and data.count(b"\n") <= count:
+                end, start = start, max(0, start - _BLOCK)
+                file.seek(start)
+                data = file.read(end - start) + data
+    except OSError:
+        return []
+    texts: list[str] = []
+    for line in data.splitlines()[-count:]:
+        try:
+            text = _entry.decode(line).text
+        except UNREADABLE:
+            continue
+        if text and texts[-1:] != [text]:
+            texts.append(text)
+    return texts
+
+
 def _lock(home: Home, flags: int, kind: int) -> int:
     """The file, open and held until it is closed."""
     import fcntl

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from codex_protocol.errors import RolloutError
-from codex_store.message_history import HistoryMetadata, append, lookup, metadata
+from codex_store.message_history import HistoryMetadata, append, lookup, metadata, newest
 from tests.support.rollouts import home_at
 
 
@@ -107,3 +107,13 @@ def test_a_half_surrogate_pair_is_no_reason_to_fail(tmp_path: Path) -> None:
     entry = lookup(home, metadata(home).log_id, 0)
     assert entry is not None
     assert entry.text == "a?"
+
+
+def test_the_newest_entries_come_oldest_first_and_once_in_a_row(tmp_path: Path) -> None:
+    home = home_at(tmp_path)
+    assert newest(home, 3) == []
+    for text in ("one", "two", "two", "three"):
+        append(home, "t", text)
+    home.history_file.open("ab").write(b"no entry\n")
+    assert newest(home, 9) == ["one", "two", "three"]
+    assert newest(home, 3) == ["two", "three"]

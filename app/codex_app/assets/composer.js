@@ -1,135 +1,294 @@
-// Where a person writes: Enter sends or steers, Tab queues while a turn runs, @ finds files, / names commands.
-import {keep, kept, make} from '/assets/dom.js'
+// Where a person writes: Enter sends or steers, Tab queues while a turn runs, @ finds files, / commands, $ skills.
+import {Attachments} from '/assets/attachments.js'
+import {make, remember, remembered} from '/assets/dom.js'
+import {ranked} from '/assets/fuzzy.js'
+import {Past} from '/assets/past.js'
+import {Pastes} from '/assets/pastes.js'
+import {Popup} from '/assets/popup.js'
+import {Queue} from '/assets/queue.js'
+import {commandAt, tokenAt} from '/assets/tokens.js'
 
-const id = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, '0')).join('')
+const IMAGE = /\.(png|jpe?g|gif|webp)$/i
+const HINT = '@ file   / command   $ skill'
+const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
 export class Composer {
-  constructor({send, files, registry, failed}) {
-    Object.assign(this, {send, files, registry, failed})
+  // `ask(message)`: of the server; `send(message)`: to the thread; `registry`: the commands.
+  constructor({ask, send, registry, failed}) {
+    Object.assign(this, {ask, send, registry, failed})
     this.thread = ''
     this.busy = false
-    this.queue = []
-    this.hits = []
-    this.at = 0
+    this.offers = {prompts: [], skills: []}
     this.asked = 0
-    this.list = make('ul', {role: 'listbox', id: 'suggestions', cls: 'popup', 'aria-label': 'Suggestions', hidden: true})
+    this.dismissed = null
+    this.past = new Past(() => ask({type: 'past'}))
+    this.pastes = new Pastes()
+    this.files = new Attachments({changed: () => this.keepDraft(), failed})
+    this.queue = new Queue({edit: message => this.fill(message.text, message.files), send: message => this.deliver(message)})
     this.text = make('textarea', {
-      rows: '1', 'aria-label': 'Message', 'aria-controls': 'suggestions', 'aria-autocomplete': 'list',
-      placeholder: 'Ask for something …   @ file   / command', spellcheck: 'false', autocomplete: 'off',
-      on: {input: () => this.typed(), keydown: event => this.key(event), blur: () => setTimeout(() => this.offer([]), 150)},
+      rows: '1', 'aria-label': 'Message', 'aria-controls': 'suggestions', 'aria-autocomplete': 'list', spellcheck: 'false', autocomplete: 'off',
+      on: {
+        input: () => this.typed(), keydown: event => this.key(event), paste: event => this.paste(event),
+        blur: () => setTimeout(() => this.popup.hide(), 150), click: () => this.suggest(), focus: () => this.load(),
+      },
     })
-    this.queued = make('ul', {cls: 'queued', 'aria-label': 'Queued messages', hidden: true})
+    this.popup = new Popup(this.text)
+    this.hint = make('div', {cls: 'hint small', role: 'status', hidden: true})
     this.stop = make('button', {type: 'button', cls: 'stop', hidden: true, on: {click: () => registry.run('stop')}}, 'Stop ', make('kbd', {text: 'Esc'}))
+    this.attach = make('button', {type: 'button', cls: 'plain attach', title: 'Attach files', 'aria-label': 'Attach files', on: {click: () => this.chooser.click()}}, '+')
+    this.chooser = make('input', {type: 'file', multiple: true, hidden: true, tabindex: '-1', 'aria-hidden': 'true', on: {change: () => { this.files.take(this.chooser.files); this.chooser.value = '' }}})
     this.go = make('button', {type: 'submit', cls: 'go'}, make('span', {text: 'Send'}), ' ', make('kbd', {text: '⏎'}))
     this.element = make('form', {cls: 'composer', on: {submit: event => { event.preventDefault(); this.submit() }}},
-      this.queued, this.list, make('div', {cls: 'field'}, this.text, this.stop, this.go))
+      this.queue.element, this.files.element, this.popup.element, this.hint, make('div', {cls: 'field'}, this.attach, this.chooser, this.text, this.stop, this.go))
+    this.state({busy: false})
   }
 
+  get empty() { return !this.text.value && !this.files.files.length }
+
+  // Show the draft of a thread. What was written before there was a thread comes along.
   show(thread) {
     if (thread === this.thread) return
-    const moved = !this.thread.startsWith('0') && this.text.value
+    const comes = !this.thread.startsWith('0') && !this.empty
     this.thread = thread
-    if (!moved) this.text.value = kept(`draft.${thread}`)
-    try { this.queue = JSON.parse(kept(`queue.${thread}`) || '[]') } catch { this.queue = [] }
-    this.drawQueue()
+    this.offers = {prompts: [], skills: []}
+    this.loaded = false
+    this.queue.show(thread)
+    if (!comes) this.restore(remembered(`draft.${thread}`))
+    else this.keepDraft()
+    if (document.activeElement === this.text) this.load()
     this.fit()
   }
 
-  state(busy) {
-    const ended = this.busy && !busy
-    this.busy = busy
+  // The field with this text and these files, for a thread that is yet to be shown.
+  carry(text, files) {
+    this.thread = ''
+    this.restore('')
+    this.fill(text, files)
+  }
+
+  state({busy, ended, read_only: readOnly}) {
+    const over = this.busy && !busy
+    this.busy = !!busy
     this.stop.hidden = !busy
     this.go.firstChild.textContent = busy ? 'Steer' : 'Send'
-    this.text.placeholder = busy ? 'Enter steers the running turn, Tab queues …' : 'Ask for something …   @ file   / command'
-    if (ended && this.queue.length) { const next = this.queue.shift(); this.drawQueue(); this.deliver(next) }
+    this.text.placeholder = readOnly ? 'Another program writes this thread' : busy ? 'Enter steers, Tab queues …' : `Ask for something …   ${HINT}`
+    this.queue.state(this.busy)
+    if (!over) return
+    if (ended === 'aborted') this.giveBack()
+    else if (ended) { const next = this.queue.next(); if (next) this.deliver(next) }
   }
 
-  fill(text) { this.text.value = text; this.typed(); this.text.focus() }
+  // After a stop nothing is sent by itself: what was queued stands in the field again, before what is there.
+  giveBack() {
+    const all = this.queue.all()
+    if (!all.length) return
+    const text = [...all.map(message => message.text), this.text.value].filter(Boolean).join('\n')
+    this.fill(text, [...all.flatMap(message => message.files || []), ...this.files.files])
+  }
 
-  submit() {
-    const text = this.text.value.trim()
-    if (!text) return
-    this.offer([])
-    const asked = this.registry.parse(text)
-    this.text.value = ''
+  fill(text, files) {
+    this.text.value = text
+    if (files) this.files.set(files)
+    this.text.setSelectionRange(text.length, text.length)
     this.typed()
-    if (asked) this.registry.run(asked.command.name, asked.words)
-    else this.deliver({id: id(), text})
+    this.text.focus()
   }
 
-  async deliver(message) {
-    try { await this.send(message) } catch (error) {
-      if (!this.text.value) this.fill(message.text)
+  insert(text) {
+    this.text.focus()
+    this.text.setRangeText(text, this.text.selectionStart, this.text.selectionEnd, 'end')
+    this.typed()
+  }
+
+  // Sending
+
+  async submit() {
+    const written = this.text.value.trim()
+    if (!written && !this.files.files.length && !this.files.coming.size) return
+    this.popup.hide()
+    const command = this.files.files.length ? null : this.registry.parse(written)
+    if (command) {
+      this.clear()
+      this.past.add(written)
+      return this.registry.run(command.command.name, command.words)
+    }
+    const message = await this.message()
+    if (message) this.deliver(message)
+  }
+
+  // The message that is in the field, which is empty then; null when there is none, or a prompt cannot be used.
+  async message() {
+    await this.files.settled()
+    const written = this.text.value.trim()
+    const files = this.files.files
+    let text = this.pastes.expand(written)
+    if (!text && !files.length) return null
+    const prompt = /^\/(\S+)(?:\s+([\s\S]*))?$/.exec(text)
+    if (prompt && this.offers.prompts.some(({name}) => name === prompt[1])) {
+      try { text = await this.ask({type: 'expand', name: prompt[1], argument: prompt[2] || ''}) } catch (error) { this.failed(error.message); return null }
+    }
+    if (written) this.past.add(this.pastes.expand(written))
+    this.clear()
+    return {id: newId(), text, files}
+  }
+
+  async deliver({id, text, files}) {
+    try { await this.send({id, text, files: (files || []).map(file => file.id ? {id: file.id} : {path: file.path})}) } catch (error) {
+      if (this.empty) this.fill(text, files)
       this.failed(error.message)
     }
   }
 
+  async enqueue() { const message = await this.message(); if (message) this.queue.add(message) }
+
+  clear() {
+    this.text.value = ''
+    this.files.set([])
+    this.typed()
+  }
+
+  // Drafts
+
+  restore(kept) {
+    let draft = {}
+    try { draft = JSON.parse(kept || '{}') } catch {}
+    this.pastes = new Pastes(draft.pastes)
+    this.files.set(draft.files)
+    this.text.value = draft.text || ''
+  }
+
+  keepDraft() {
+    const draft = {text: this.text.value, pastes: [...this.pastes.kept], files: this.files.files}
+    remember(`draft.${this.thread}`, this.empty ? '' : JSON.stringify(draft))
+  }
+
   typed() {
-    keep(`draft.${this.thread}`, this.text.value)
+    this.pastes.prune(this.text.value)
+    this.keepDraft()
     this.fit()
-    const before = this.text.value.slice(0, this.text.selectionStart)
-    const command = /^\/(\S*)$/.exec(before)
-    const file = /(?:^|\s)@(\S*)$/.exec(before)
-    const asked = ++this.asked
-    if (command) this.offer(this.registry.offered(command[1]).slice(0, 8).map(({item}) => ({text: '/' + item.name, about: item.about, use: () => this.replace(before.length, '/' + item.name + (item.argument ? ' ' : ''), !item.argument)})))
-    else if (file && file[1]) this.files(file[1]).then(found => {
-      if (asked === this.asked) this.offer(found.map(path => ({text: path, use: () => this.replace(file[1].length + 1, path + ' ')})))
-    }, () => {})
-    else this.offer([])
-  }
-
-  replace(length, text, send = false) {
-    const end = this.text.selectionStart
-    this.text.setRangeText(text, end - length, end, 'end')
-    this.asked++
-    this.offer([])
-    keep(`draft.${this.thread}`, this.text.value)
-    if (send) this.submit()
-  }
-
-  offer(hits) {
-    this.hits = hits
-    this.at = 0
-    this.list.hidden = !hits.length
-    this.list.replaceChildren(...hits.map((hit, at) => make('li', {role: 'option', id: `hit${at}`, on: {mousedown: event => { event.preventDefault(); hit.use() }}},
-      make('span', {text: hit.text}), hit.about ? make('span', {cls: 'small', text: hit.about}) : null)))
-    this.mark()
-  }
-
-  mark() {
-    ;[...this.list.children].forEach((li, at) => li.setAttribute('aria-selected', String(at === this.at)))
-    this.hits.length ? this.text.setAttribute('aria-activedescendant', `hit${this.at}`) : this.text.removeAttribute('aria-activedescendant')
-  }
-
-  key(event) {
-    if (event.isComposing) return
-    if (this.hits.length) {
-      const step = {ArrowDown: 1, ArrowUp: -1}[event.key]
-      if (step) { this.at = (this.at + step + this.hits.length) % this.hits.length; this.mark(); event.preventDefault(); return }
-      if (event.key === 'Tab' || (event.key === 'Enter' && !event.shiftKey)) { this.hits[this.at].use(); event.preventDefault(); return }
-      if (event.key === 'Escape') { this.offer([]); event.preventDefault(); event.stopPropagation(); return }
-    }
-    if (event.key === 'Enter' && !event.shiftKey) { event.preventDefault(); if (!event.repeat) this.submit() }
-    else if (event.key === 'Tab' && !event.shiftKey && this.busy && this.text.value.trim()) {
-      event.preventDefault()
-      this.queue.push({id: id(), text: this.text.value.trim()})
-      this.text.value = ''
-      this.typed()
-      this.drawQueue()
-    }
-  }
-
-  drawQueue() {
-    keep(`queue.${this.thread}`, this.queue.length ? JSON.stringify(this.queue) : '')
-    this.queued.hidden = !this.queue.length
-    this.queued.replaceChildren(...this.queue.map((message, at) => make('li', {},
-      make('span', {cls: 'small', text: 'next:'}), make('span', {cls: 'what', text: message.text}),
-      make('button', {type: 'button', text: 'edit', on: {click: () => { this.queue.splice(at, 1); this.drawQueue(); this.fill(message.text) }}}),
-      make('button', {type: 'button', text: 'remove', on: {click: () => { this.queue.splice(at, 1); this.drawQueue() }}}))))
+    this.suggest()
   }
 
   fit() {
     this.text.style.height = 'auto'
     this.text.style.height = `${Math.min(this.text.scrollHeight, innerHeight * 0.4)}px`
+  }
+
+  // Suggestions
+
+  // Prompts and skills, once per thread.
+  async load() {
+    if (this.loaded || !this.thread.startsWith('0')) return
+    this.loaded = true
+    try { this.offers = await this.ask({type: 'suggest'}) } catch { this.loaded = false }
+  }
+
+  suggest() {
+    const {value, selectionStart: caret} = this.text
+    const asked = ++this.asked
+    const command = commandAt(value, caret)
+    const file = !command && tokenAt(value, caret, '@')
+    const skill = !command && !file && tokenAt(value, caret, '$')
+    const token = command || file || skill
+    if (!token || this.dismissed === value.slice(token.start, token.end)) {
+      if (!token) this.dismissed = null
+      return this.popup.hide()
+    }
+    this.dismissed = null
+    if (command) this.popup.show(this.commandRows(command))
+    else if (skill) this.popup.show(ranked(this.offers.skills, skill.query, ({name}) => name).map(({item, indices}) => this.row(skill, '$', item, indices, `$${item.name} `)))
+    else if (!file.query) this.popup.show([], 'Type a part of a path')
+    else this.ask({type: 'files', query: file.query}).then(found => {
+      if (asked === this.asked) this.popup.show(found.map(hit => this.fileRow(file, hit)), 'No file matches')
+    }, () => {})
+  }
+
+  row(token, sign, item, indices, text) {
+    return {text: sign + item.name, at: indices.map(at => at + 1), about: item.about, use: () => this.replace(token, text)}
+  }
+
+  commandRows(token) {
+    const all = [...this.registry.table, ...this.offers.prompts.filter(({name}) => !this.registry.find(name))]
+    return ranked(all, token.query, ({name}) => name).map(({item, indices}) => ({
+      ...this.row(token, '/', item, indices),
+      about: [item.argument, item.idle && this.busy ? 'waits for the turn to end' : item.about].filter(Boolean).join('  '),
+      use: how => { this.replace(token, `/${item.name}${how === 'tab' || item.argument ? ' ' : ''}`); if (how === 'enter' && !/^[^[]/.test(item.argument || '')) this.submit() },
+    }))
+  }
+
+  fileRow(token, {path, shown, at}) {
+    const name = [...shown].length - [...shown.replace(/\/$/, '').split('/').pop()].length - (shown.endsWith('/') ? 1 : 0)
+    return {text: shown, at, dim: name, use: () => {
+      if (!IMAGE.test(path)) return this.replace(token, `${path} `)
+      this.replace(token, '')
+      this.files.add({path, name: shown.split('/').pop(), kind: 'image/file'})
+    }}
+  }
+
+  replace({start, end}, text) {
+    const {value} = this.text
+    this.text.setRangeText(text, start, text.endsWith(' ') && value[end] === ' ' ? end + 1 : end, 'end')
+    this.asked++
+    this.pastes.prune(this.text.value)
+    this.keepDraft()
+    this.fit()
+    this.popup.hide()
+  }
+
+  // Keys and pastes
+
+  key(event) {
+    if (event.isComposing) return
+    const {value, selectionStart: caret, selectionEnd: end} = this.text
+    if (event.key === 'Escape' && this.popup.open) {
+      const token = commandAt(value, caret) || tokenAt(value, caret, '@') || tokenAt(value, caret, '$')
+      this.dismissed = token && value.slice(token.start, token.end)
+      this.popup.hide()
+    } else if (this.popup.key(event)) {
+      // it was for the list
+    } else if (event.key === 'Enter' && !event.shiftKey && !event.altKey && !event.ctrlKey) {
+      if (!event.repeat) this.submit()
+    } else if (event.key === 'Enter' && (event.altKey || event.ctrlKey)) this.insert('\n')
+    else if (event.key === 'Tab' && !event.shiftKey && this.busy && !this.empty) this.enqueue()
+    else if ((event.key === 'ArrowUp' || event.key === 'ArrowDown') && !event.shiftKey && !event.altKey && caret === end && this.past.active(value, caret)) {
+      this.recall(event.key === 'ArrowUp' ? -1 : 1)
+    } else if (event.key === 'ArrowUp' && event.altKey) {
+      const last = this.queue.messages.at(-1)
+      if (!last) return
+      this.queue.take(last)
+      this.fill(last.text, last.files)
+    } else if ((event.key === 'Backspace' || event.key === 'Delete') && caret === end) {
+      const label = this.pastes.beside(value, caret, event.key === 'Delete')
+      if (!label) return
+      this.text.setRangeText('', label[0], label[1], 'end')
+      this.typed()
+    } else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+
+  async recall(by) {
+    const text = await this.past.step(by)
+    if (text === null) return
+    this.text.value = text
+    this.text.setSelectionRange(0, 0)
+    this.dismissed = text.split(/\s/)[0]
+    this.keepDraft()
+    this.fit()
+    this.popup.hide()
+  }
+
+  paste(event) {
+    const files = [...event.clipboardData.files]
+    if (files.length) {
+      event.preventDefault()
+      this.files.take(files)
+      return
+    }
+    const text = event.clipboardData.getData('text/plain')
+    const folded = this.pastes.fold(text)
+    if (folded === text) return
+    event.preventDefault()
+    this.insert(folded)
   }
 }

@@ -20,6 +20,17 @@ export const addHtml = (element, html) => element.insertAdjacentHTML('beforeend'
 export const keep = (key, value) => { try { value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key) } catch {} }
 export const kept = key => { try { return sessionStorage.getItem(key) || '' } catch { return '' } }
 
+// The same for what outlives the tab: drafts and queued messages. The oldest drafts make room.
+const DRAFTS = 60
+export const remember = (key, value) => {
+  try {
+    value ? localStorage.setItem(key, value) : localStorage.removeItem(key)
+    const drafts = Object.keys(localStorage).filter(name => name.startsWith('draft.')).sort()
+    for (const name of drafts.slice(0, -DRAFTS)) localStorage.removeItem(name)
+  } catch {}
+}
+export const remembered = key => { try { return localStorage.getItem(key) || '' } catch { return '' } }
+
 export const ago = seconds => {
   const s = Math.max(0, Date.now() / 1000 - seconds)
   if (s < 60) return 'now'

@@ -159,6 +159,7 @@ def open_thread(
         resumed=resume is not None,
         name=source.name if source is not None and resume is not None else None,
         branch=_branch(config.cwd),
+        file_opener=config.file_opener,
     )
     return Opened(
         state=state,

@@ -164,6 +164,20 @@ class Whole(_Asked, tag="whole", frozen=True, kw_only=True):
     id: Short
 
 
+class Prompts(_Asked, tag="prompts", frozen=True, kw_only=True):
+    """What did the user say so far?"""
+
+
+class Source(_Asked, tag="source", frozen=True, kw_only=True):
+    """What is the text that this answer is drawn from?"""
+
+    id: Short
+
+
+class LogOut(_Asked, tag="log_out", frozen=True, kw_only=True):
+    """Forget the login."""
+
+
 class Leash(_Asked, tag="leash", frozen=True, kw_only=True):
     """Which files instruct the agent, which rules and servers count, and whose account is it?"""
 
@@ -286,7 +300,10 @@ Asked = (
     | Past
     | Fork
     | Whole
+    | Prompts
+    | Source
     | Leash
+    | LogOut
     | Running
     | EndRunning
     | ReviewChange

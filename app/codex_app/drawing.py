@@ -72,12 +72,11 @@ class Drawing:
         """The thread as a snapshot tells it."""
         drawing = cls()
         drawing.draw(ev.Event("", snapshot.configured))
-        branch = drawing._branch(snapshot.configured)
-        if branch is not None and snapshot.configured.resumed:  # where it branched off is not known any more
-            drawing.add(branch)
+        if snapshot.configured.resumed:  # where it branched off is not known any more
+            drawing._branch(snapshot.configured)
         draw_items(snapshot.items, drawing)
-        if branch is not None and not snapshot.configured.resumed:
-            drawing.add(branch)
+        if not snapshot.configured.resumed:
+            drawing._branch(snapshot.configured)
         for content in snapshot.events:
             told = read_event(content)
             if told is not None:
@@ -121,13 +120,12 @@ class Drawing:
         """The user's message of that number."""
         return next((entry for entry in self.entries.values() if entry.fields.get("number") == number), None)
 
-    def _branch(self, configured: ev.SessionConfigured) -> Entry | None:
-        if not configured.forked_from:
-            return None
-        text = "This thread is a branch: what is above it shares with another one, which goes on without it."
-        if configured.resumed:
-            text = "This thread is a branch of another one, which goes on without it."
-        return Entry("branch", text=text, thread=configured.forked_from)
+    def _branch(self, configured: ev.SessionConfigured) -> None:
+        """Say where the thread comes from, if it is a fork."""
+        if configured.forked_from:
+            what = "From here on this thread" if self.entries else "This thread"
+            text = f"{what} is a branch of another one, which stays as it is."
+            self.add(Entry("branch", text=text, thread=configured.forked_from))
 
     def draw(self, event: ev.Event, *, replayed: bool = False) -> None:
         """Take in one event."""
@@ -298,7 +296,7 @@ class Drawing:
                 self.settings = msg
                 state.update(settings_fields(msg))
             case ev.TaskStarted():
-                state.update(busy=True, since=None if replayed else time.time(), plan=[], plan_note="")
+                state.update(busy=True, ended=None, since=None if replayed else time.time(), plan=[], plan_note="")
             case ev.TaskComplete() | ev.TurnAborted():
                 self._turn_ended(msg)
             case ev.TokenCount():
@@ -316,7 +314,8 @@ class Drawing:
 
     def _turn_ended(self, msg: ev.TaskComplete | ev.TurnAborted) -> None:
         self._settle()
-        self.state.update(busy=False, since=None)
+        ended = "aborted" if isinstance(msg, ev.TurnAborted) else "complete"
+        self.state.update(busy=False, since=None, ended=ended)
         for id, entry in self.entries.items():
             if entry.fields.get("state") == "running":
                 entry.set(state="failed", duration="")

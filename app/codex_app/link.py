@@ -28,7 +28,17 @@ from codex_render.safe_text import visible
 log = logging.getLogger(__name__)
 
 _QUEUED = 256
-_QUESTIONS = asked.Files | asked.Suggest | asked.Past | asked.Whole | asked.Leash | asked.Running | asked.Diff
+_QUESTIONS = (
+    asked.Files
+    | asked.Suggest
+    | asked.Past
+    | asked.Whole
+    | asked.Prompts
+    | asked.Source
+    | asked.Leash
+    | asked.Running
+    | asked.Diff
+)
 """They change nothing: what is asked after them does not wait for their answers."""
 
 

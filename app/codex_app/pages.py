@@ -22,6 +22,7 @@ _STYLES = (
     "head",
     "conversation",
     "composer",
+    "backtrack",
     "dialogs",
     "review",
     "first_run",

@@ -117,7 +117,7 @@ class Room:
         """
         await (await self.connection()).submit(op)
 
-    async def query(self, name: str, **arguments: Any) -> Any:
+    async def query(self, name: str, /, **arguments: Any) -> Any:
         """A question beside the thread.
 
         Raises:

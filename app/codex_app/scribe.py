@@ -9,6 +9,7 @@ import msgspec
 
 from codex_app import asked
 from codex_app.desk import Desk
+from codex_app.entries import TextEntry
 from codex_app.pictures import content_of
 from codex_app.rooms import Room
 from codex_app.uploads import Uploads
@@ -27,7 +28,10 @@ Writing = (
     | asked.Past
     | asked.Fork
     | asked.Whole
+    | asked.Prompts
+    | asked.Source
     | asked.Leash
+    | asked.LogOut
     | asked.Running
     | asked.EndRunning
     | asked.Change
@@ -68,8 +72,17 @@ class Scribe:
             case asked.Whole(id=id):
                 entry = room.hub.drawing.entries.get(id)
                 return "" if entry is None else entry.whole_html()
+            case asked.Prompts():
+                fields = (entry.fields for entry in room.hub.drawing.entries.values() if entry.fields["kind"] == "user")
+                known = [prompt for prompt in fields if prompt["number"] is not None]
+                return [{name: prompt[name] for name in ("number", "text", "images")} for prompt in known]
+            case asked.Source(id=id):
+                entry = room.hub.drawing.entries.get(id)
+                return visible(entry.text) if isinstance(entry, TextEntry) else ""
             case asked.Leash():
                 return _leash(await room.query("leash"))
+            case asked.LogOut():
+                return await room.query("log_out")
             case asked.Running():
                 return _running(await room.query("running"), room)
             case asked.EndRunning():

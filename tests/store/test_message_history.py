@@ -114,6 +114,7 @@ def test_the_newest_entries_come_oldest_first_and_once_in_a_row(tmp_path: Path) 
     assert newest(home, 3) == []
     for text in ("one", "two", "two", "three"):
         append(home, "t", text)
-    home.history_file.open("ab").write(b"no entry\n")
+    with home.history_file.open("ab") as file:
+        file.write(b"no entry\n")
     assert newest(home, 9) == ["one", "two", "three"]
     assert newest(home, 3) == ["two", "three"]

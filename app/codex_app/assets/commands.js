@@ -1,36 +1,51 @@
 // What a person can do here besides writing a message: the one table behind `/`, the menu, the buttons, the keys and `?`.
 // There is no browser in here. `run` gets the page (what it can ask, show and change: `page.js`) and the words behind the name.
 import {REVIEWING} from './diff_keys.js'
-import {ranked} from './fuzzy.js'
 
-// name, about; argument: what may follow the name; keys: as in `Alt+N`; idle: not while a turn runs; also: other names.
+// name, about; argument: what may follow the name, in brackets when it need not; keys: as in `Alt+N`; idle: not while a
+// turn runs; also: other names.
 export const COMMANDS = [
-  {name: 'new', about: 'a new thread in this directory', keys: 'Alt+N', run: page => page.newThread()},
-  {name: 'approvals', about: 'what the agent may do without asking', idle: true, run: page => page.chooseApprovals()},
-  {name: 'model', about: 'another model', argument: '[NAME [EFFORT]]', idle: true, run: (page, words) => page.chooseModel(...words.split(/\s+/).filter(Boolean))},
-  {name: 'compact', about: 'replace the history by a summary of it', idle: true, run: page => page.ask({type: 'compact'})},
-  {name: 'rename', about: 'name the thread', argument: 'NAME', run: (page, name) => name ? page.ask({type: 'rename', name}) : page.say('Say the name too: /rename NAME')},
+  {name: 'model', about: 'another model or effort', argument: '[NAME [EFFORT]]', idle: true, run: (page, words) => page.chooseModel(...words.split(/\s+/).filter(Boolean))},
+  {name: 'approvals', about: 'what the agent may do without asking', also: ['permissions'], idle: true, run: page => page.chooseApprovals()},
+  {name: 'new', about: 'a new thread in this directory', keys: 'Alt+N', also: ['clear'], run: page => page.newThread()},
   {name: 'new-in', about: 'a new thread in another directory', argument: '[DIRECTORY]', run: (page, directory) => page.newElsewhere(directory)},
+  {name: 'resume', about: 'go on with another thread', argument: '[NAME]', run: (page, words) => page.resume(words)},
+  {name: 'fork', about: 'go on in a copy of this thread', idle: true, run: page => page.fork(null)},
+  {name: 'backtrack', about: 'edit an earlier message in a branch', idle: true, run: page => page.backtrack()},
+  {name: 'rename', about: 'name the thread', argument: 'NAME', run: (page, name) => name ? page.ask({type: 'rename', name}) : page.say('Say the name too: /rename NAME')},
   {name: 'archive', about: 'take this thread out of the list', idle: true, run: page => page.archive()},
+  {name: 'init', about: 'have AGENTS.md written', idle: true, run: page => page.init()},
+  {name: 'compact', about: 'replace the history by a summary of it', idle: true, run: page => page.ask({type: 'compact'})},
+  {name: 'review', about: 'have changes reviewed: all, or as the words say', argument: '[WHAT]', idle: true, run: (page, prompt) => page.ask({type: 'review_change', prompt})},
+  {name: 'diff', about: 'what is not committed', run: page => page.showDiff()},
+  {name: 'mention', about: 'name a file', run: page => page.insert('@')},
+  {name: 'copy', about: 'copy the last answer', run: page => page.copyLast()},
+  {name: 'status', about: 'model, sandbox, tokens, files that instruct', run: page => page.showStatus()},
+  {name: 'mcp', about: 'MCP servers and their tools', run: page => page.showServers()},
+  {name: 'prompts', about: 'your prompts', run: page => page.showPrompts()},
+  {name: 'skills', about: 'skills that $name can stand for', run: page => page.showSkills()},
+  {name: 'ps', about: 'commands that run on behind the conversation', run: page => page.showRunning()},
+  {name: 'stop', about: 'stop the running turn, or what runs on behind it', keys: 'Escape', run: page => page.stop()},
   {name: 'waiting', about: 'what waits for you, in all threads', keys: 'Alt+W', run: page => page.showWaiting()},
   {name: 'rules', about: 'commands that run, ask or are forbidden', run: page => page.showRules()},
   {name: 'login', about: 'an API key, ChatGPT, a local model or the demo', run: page => page.logIn()},
+  {name: 'logout', about: 'forget the login', idle: true, run: page => page.logOut()},
   {name: 'trust', about: 'whether the settings of this folder count', idle: true, run: page => page.trust()},
   {name: 'theme', about: 'dark, light, or as the system has it', argument: '[system|light|dark]', run: (page, name) => page.chooseTheme(name)},
   {name: 'notify', about: 'notifications of the browser, on or off', run: page => page.notify()},
-  {name: 'diff', about: 'what is not committed', run: page => page.showDiff()},
-  {name: 'status', about: 'model, sandbox, tokens, files that instruct', run: page => page.showStatus()},
-  {name: 'stop', about: 'stop the running turn', keys: 'Escape', run: page => page.ask({type: 'interrupt'})},
   {name: 'inspector', about: 'show or hide the inspector', keys: 'Alt+I', run: page => page.inspect()},
   {name: 'plots', about: 'tokens, context, time and files as plots', keys: 'Alt+P', run: page => page.inspect('plots')},
   {name: 'threads', about: 'show or hide the list of threads', keys: 'Alt+T', run: page => page.toggleThreads()},
+  {name: 'commands', about: 'all commands, to choose from', keys: 'Alt+K', run: page => page.chooseCommand()},
   {name: 'keys', about: 'all keys and commands', keys: '?', also: ['help'], run: page => page.showKeys()},
+  {name: 'quit', about: 'close this page; threads go on', also: ['exit'], run: page => page.quit()},
 ]
 
 // Keys of the message field, which do nothing elsewhere.
 export const WRITING = [
   ['Enter', 'send; while a turn runs: steer it'], ['Shift+Enter', 'a new line'], ['Tab', 'while a turn runs: queue the message'],
-  ['@', 'find a file'], ['/', 'find a command'],
+  ['Esc Esc', 'in an empty field: edit an earlier message'], ['Up / Down', 'in an empty field: what you wrote before'], ['Alt+Up', 'the last queued message, to edit'],
+  ['@', 'find a file'], ['/', 'find a command or prompt'], ['$', 'find a skill'],
 ]
 
 export class Registry {
@@ -40,9 +55,6 @@ export class Registry {
   }
 
   find(name) { return this.table.find(command => command.name === name || command.also?.includes(name)) }
-
-  // What `/` offers for the letters behind it: `[{item, indices}]`.
-  offered(query) { return ranked(this.table, query, command => command.name) }
 
   // The command that a line names, with the words behind it; null when it names none.
   parse(line) {

@@ -1,6 +1,6 @@
 // Where a person writes: Enter sends or steers, Tab queues while a turn runs, @ finds files, / commands, $ skills.
 import {Attachments} from '/assets/attachments.js'
-import {make, remember, remembered} from '/assets/dom.js'
+import {make, newId, remember, remembered} from '/assets/dom.js'
 import {ranked} from '/assets/fuzzy.js'
 import {Past} from '/assets/past.js'
 import {Pastes} from '/assets/pastes.js'
@@ -10,7 +10,6 @@ import {commandAt, tokenAt} from '/assets/tokens.js'
 
 const IMAGE = /\.(png|jpe?g|gif|webp)$/i
 const HINT = '@ file   / command   $ skill'
-const newId = () => [...crypto.getRandomValues(new Uint8Array(12))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
 export class Composer {
   // `ask(message)`: of the server; `send(message)`: to the thread; `registry`: the commands.

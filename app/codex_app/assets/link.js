@@ -20,6 +20,14 @@ export class Link {
     else this.connect()
   }
 
+  // For good.
+  close() {
+    clearTimeout(this.timer)
+    const socket = this.socket
+    this.socket = null
+    socket?.close()
+  }
+
   connect() {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return
     clearTimeout(this.timer)

@@ -1,10 +1,12 @@
 // The page: its parts, and what passes between them. Everything comes over the link, and leaves as a request.
+import {Backtrack} from '/assets/backtrack.js'
 import {Registry} from '/assets/commands.js'
 import {Composer} from '/assets/composer.js'
 import {Conversation} from '/assets/conversation.js'
 import {Questions} from '/assets/dialogs.js'
 import {doing} from '/assets/doing.js'
 import {keep, make, newId} from '/assets/dom.js'
+import {dropping} from '/assets/dropping.js'
 import {FirstRun} from '/assets/first_run.js'
 import {Head} from '/assets/head.js'
 import {Inspector} from '/assets/inspector.js'
@@ -32,14 +34,20 @@ const link = new Link({
 })
 
 const apply = {
-  reset({items, more, state, asks, answered}) { conversation.reset(items, more); apply.state({state}); apply.asks({asks, answered}) },
+  reset({items, more, state, asks, answered}) {
+    S.state = {...S.state, thread: state.thread}
+    conversation.reset(items, more)
+    apply.state({state})
+    apply.asks({asks, answered})
+    if (S.target != null) { const number = S.target; S.target = null; reveal(number) }
+  },
   put({id, item}) { conversation.put(id, item) },
   grow(patch) { conversation.grow(patch) },
   remove({id}) { conversation.remove(id) },
   state({state}) {
     if (S.state.busy && !state.busy && !document.hasFocus()) S.done = true
     S.state = state
-    composer.state(state.busy)
+    composer.state(state)
     drawHead()
     plan.draw(state)
   },
@@ -47,17 +55,28 @@ const apply = {
 }
 
 const registry = new Registry(doing({
-  link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), keyList: () => registry.keyList(),
+  link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), registry: () => registry, composer: () => composer, conversation: () => conversation, backtrack: () => backtrack,
   inspect: tab => inspector.toggle(tab),
   questions: () => questions, list: () => list, notifier: () => notifier, firstRun: () => firstRun,
 }))
+const ask = message => link.ask(message)
+const picture = id => `/picture/${S.state.thread}/${id}`
 const conversation = new Conversation({
-  older: before => link.ask({type: 'older', before}),
+  older: before => ask({type: 'older', before}),
   examples: EXAMPLES.map(text => [text, () => composer.fill(text)]),
+  page: {
+    say, picture,
+    whole: id => ask({type: 'whole', id}), source: id => ask({type: 'source', id}),
+    editFrom: number => registry.page.fork(number).catch(error => say(error.message)),
+    forkAfter: number => registry.page.forkAfter(number).catch(error => say(error.message)),
+    linkTo: number => `${location.origin}/#${S.thread}/${number}`,
+    remedies: text => remedies(text),
+  },
 })
-const composer = new Composer({
-  send: message => link.ask({type: 'send', ...message}, {again: true}),
-  files: query => link.ask({type: 'files', query}), registry, failed: say,
+const composer = new Composer({ask, send: message => link.ask({type: 'send', ...message}, {again: true}), registry, failed: say})
+const backtrack = new Backtrack({
+  prompts: () => ask({type: 'prompts'}), edit: number => conversation.page.editFrom(number), picture, failed: say, after: back,
+  hint: text => { composer.hint.textContent = text; composer.hint.hidden = !text },
 })
 const questions = new Questions({
   answer: request => link.ask({type: 'answer', ...request, ...(request.message ? {message_id: newId()} : {})}),
@@ -84,9 +103,30 @@ function go(thread) {
   back()
 }
 
+// What helps after an error, as `[name, use]`.
+function remedies(text) {
+  const last = conversation.lastPrompt()
+  return [
+    /log ?in|credential|API key|401/i.test(text) ? ['Log in …', () => run('login')] : null,
+    /context|too long/i.test(text) ? ['Compact the history', () => run('compact')] : null,
+    last ? ['Write the message again', () => composer.fill(last.text)] : null,
+  ].filter(Boolean)
+}
+
 function others(asks = []) {
   S.waiting = asks
   questions.setOthers(asks.filter(one => one.thread !== S.thread))
+}
+
+// The place in the address: a thread, and maybe the number of a message in it.
+function place() {
+  const [thread, number] = location.hash.slice(1).split('/')
+  return [thread, number ?? null]
+}
+
+async function reveal(number) {
+  if (number !== null && !await conversation.reveal(number)) say('The message of this link is not in the thread.')
+  history.replaceState(null, '', `#${S.thread}`)
 }
 
 function drawHead() {
@@ -102,16 +142,23 @@ function title() {
 
 addEventListener('keydown', event => {
   if (event.isComposing || document.querySelector('dialog[open]')) return
+  if (event.key !== 'Escape' && !['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) backtrack.other()
   if (event.key === 'Escape' && list.close()) { event.preventDefault(); return }
-  if (event.key === 'Escape' && !S.state.busy) return
+  if (event.key === 'Escape' && !S.state.busy) {
+    if (!event.repeat && backtrack.escape({empty: composer.empty, busy: S.state.busy || !S.state.thread})) event.preventDefault()
+    return
+  }
   const command = registry.byKey(event, {writing: /TEXTAREA|INPUT/.test(document.activeElement?.tagName)})
   if (command) { event.preventDefault(); if (!event.repeat) run(command.name) }
 })
 addEventListener('focus', () => { S.done = false; title() })
-addEventListener('hashchange', () => { const thread = location.hash.slice(1); if (thread !== S.thread) go(thread) })
+addEventListener('hashchange', () => { const [thread, number] = place(); if (thread === S.thread) reveal(number); else { S.target = number; go(thread) } })
 
 wear()
 drawHead()
 conversation.empty()
 if (!location.hash && matchMedia('(max-width: 699px)').matches) list.toggle()
-go(location.hash.slice(1))
+dropping(document.body, files => composer.files.take(files))
+const [first, number] = place()
+S.target = number
+go(first)

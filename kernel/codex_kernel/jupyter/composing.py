@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -95,6 +96,18 @@ async def running(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, Any
 async def end_running(agent: Agent, arguments: dict[str, Any]) -> int:
     """End those commands; how many there were."""
     return (await agent.thread()).sessions.stop_all()
+
+
+async def log_out(agent: Agent, arguments: dict[str, Any]) -> str:
+    """Forget the login; what came of it, in a sentence."""
+    from codex_kernel.auth.login import run_logout
+
+    await agent.thread()
+    if agent.config is None:
+        raise UsageError("the settings cannot be read, so that it is not known where the login is kept")
+    said: list[str] = []
+    await asyncio.to_thread(run_logout, agent.config, said.append)
+    return said[-1]
 
 
 async def leash(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -136,6 +136,7 @@ QUERIES: dict[str, Answer] = {
     "running": composing.running,
     "end_running": composing.end_running,
     "leash": composing.leash,
+    "log_out": composing.log_out,
     "setup": first_run.setup,
     "log_in": first_run.log_in,
     "cancel_login": first_run.cancel_login,

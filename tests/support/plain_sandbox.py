@@ -112,5 +112,8 @@ class PlainSandbox:
     def may_write(self, path: Path, policy: SandboxPolicy, workspace: Path) -> bool:
         return mode_of(policy).value != "read-only" and path.is_relative_to(self.writable or workspace)
 
+    def rights(self) -> PlainSandbox:
+        return self
+
     async def aclose(self) -> None:
         self.closed = True

@@ -12,11 +12,13 @@ from codex_kernel.core.history import ABORTED, History, call_id_of, output_for
 from codex_kernel.tools.interface import BadArguments, Emit, Tool, ToolContext, ToolOutput
 from codex_kernel.tools.registry import ToolRegistry, unknown_call
 from codex_protocol.errors import CodexError
+from codex_protocol.events import EventMsg
 from codex_protocol.items import OutputItem, ToolCallItem
 
 log = logging.getLogger(__name__)
 
 MakeContext = Callable[[ToolCallItem], ToolContext]
+EmitLater = Callable[[Callable[[], EventMsg | None]], None]
 RunCall = Callable[[ToolCallItem], Awaitable[ToolOutput]]
 Around = Callable[[ToolCallItem, ToolContext, RunCall], Awaitable[ToolOutput]]
 
@@ -27,6 +29,7 @@ async def run_calls(
     make_context: MakeContext,
     history: History,
     emit: Emit,
+    emit_later: EmitLater,
     around: Around | None = None,
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
@@ -39,6 +42,7 @@ async def run_calls(
         make_context: What a call may use.
         history: Its rollout gets the outputs; the caller appends what is returned.
         emit: Gets the events that tell of ends.
+        emit_later: Gets what makes events that may wait until the next request is on its way.
         around: Runs each call by the function it is given, or does not; None just runs it.
 
     Raises:
@@ -69,6 +73,8 @@ async def run_calls(
         history.write(item)
         for event in result.after:
             emit(event)
+        if result.later is not None:
+            emit_later(result.later)
 
     def in_order() -> list[OutputItem]:
         for call in calls:

@@ -33,11 +33,11 @@ class ThreadJudge:
     async def patch(self, question: PatchQuestion) -> Decision:
         """Whether the files may be changed."""
         settings = self._settings
-        sandbox = self._state.sandbox
+        rights = self._state.sandbox.rights()
         return decide_patch(
             question,
             self._standing(),
-            may_write=lambda path: sandbox.may_write(path, settings.sandbox_policy, settings.cwd),
+            may_write=lambda path: rights.may_write(path, settings.sandbox_policy, settings.cwd),
         )
 
     async def mcp(self, question: McpQuestion) -> Decision:

@@ -6,6 +6,7 @@ Sampling, running calls, compaction and approval are functions this loop calls, 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import Emit, ThreadState
 from codex_kernel.model.interface import Prompt
 from codex_kernel.tools.interface import ToolContext
-from codex_protocol.errors import ContextWindowExceeded
+from codex_protocol.errors import ContextWindowExceeded, RolloutError
 from codex_protocol.events import (
     AgentMessage,
     AgentReasoning,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 WARM_AFTER_S = 0.1
 """When a model has thought this long, the sandbox's helper is started beside it. An answer that comes at once is often
 one without commands, and whose first command comes at once starts the helper itself."""
+
+log = logging.getLogger(__name__)
 
 
 class Turn:
@@ -87,6 +90,7 @@ class Turn:
         self._is_review = instructions is not None
         self._contexts: CallContexts | None = None
         self._partial = Partial()
+        self._later: list[Callable[[], EventMsg | None]] = []
         self._futile = False
         """Compaction did not make the history shorter: not worth another request in this turn."""
         self.last_message: str | None = None
@@ -111,7 +115,13 @@ class Turn:
                 if calls:
                     await state.checkpoints.ready(settings.cwd)
                     outputs = await run_calls(
-                        calls, state.registry, self._context, state.history, self._emit, self._around()
+                        calls,
+                        state.registry,
+                        self._context,
+                        state.history,
+                        self._emit,
+                        self._emit_later,
+                        self._around(),
                     )
                     state.history.append(*outputs)
                 elif not state.steered and not await self._is_sent_on():
@@ -121,6 +131,7 @@ class Turn:
             raise
         finally:
             warming.cancel()
+            self._tell_later()
 
     def _prepare(self) -> None:
         """What the first call will need, made beside the model's thinking."""
@@ -148,6 +159,21 @@ class Turn:
         if isinstance(msg, PlanUpdate | TurnDiff):
             self._state.recorder.event(msg)
         self._tell(msg)
+
+    def _emit_later(self, make: Callable[[], EventMsg | None]) -> None:
+        """Emit what `make` gives once the loop has a moment: when the next request waits for its answer."""
+        if not self._later:
+            asyncio.get_running_loop().call_soon(self._tell_later)
+        self._later.append(make)
+
+    def _tell_later(self) -> None:
+        later, self._later = self._later, []
+        for make in later:
+            try:
+                if (msg := make()) is not None:
+                    self._emit(msg)
+            except RolloutError as error:  # the next item meets the same trouble, and its error ends the turn
+                log.warning("not told: %s", error)
 
     async def _sample(self) -> Sampled:
         """One response, the history compacted first when it has grown too long."""

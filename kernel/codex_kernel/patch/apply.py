@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_kernel.patch.disk import Folders, Snapshot, overwrite, stage, take, unlink_quietly
+from codex_kernel.patch.disk import Folders, Snapshot, is_untouched, overwrite, stage, take, unlink_quietly
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch, verify
 from codex_protocol.errors import PatchError
 
@@ -100,7 +100,11 @@ class _Writing:
     def check(self, edit: FileEdit) -> None:
         """Refuse a file that is not as it was verified."""
         try:
-            now = take(edit.path.name, self._folders.descriptor(str(edit.path.parent)))
+            folder = self._folders.descriptor(str(edit.path.parent))
+            if edit.before is not None and is_untouched(edit.path.name, folder, edit.before):
+                self._inodes[edit.path] = edit.before.inode
+                return
+            now = take(edit.path.name, folder)
         except FileNotFoundError:
             now = None
         except OSError as error:

@@ -27,6 +27,8 @@ class Range(NamedTuple):
 
 def changed_ranges(old: Sequence[str], new: Sequence[str]) -> list[Range]:
     """Where two texts differ, in order, never touching each other."""
+    if len(old) <= 1 >= len(new):  # most changes of a patch: no need to search
+        return [] if [*old] == [*new] else [Range(0, len(old), 0, len(new))]
     found: list[Range] = []
     todo = [Range(0, len(old), 0, len(new))]
     while todo:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from types import TracebackType
 
 import msgspec
@@ -13,8 +14,13 @@ import msgspec
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _KEPT_OPEN = 64
+_CLOCK_GRAIN_NS = 50_000_000
+"""A file changed as lately as this may change again without its times telling."""
 _KEPT_MODE = 0o1777
 """Set-user-ID and set-group-ID end with the content they were given to."""
+
+
+Stamp = tuple[int, ...]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -29,6 +35,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """User and group."""
     attributes: tuple[tuple[str, bytes], ...] = ()
     """Access list and user attributes."""
+    stamp: Stamp | None = None
+    """What any change of the file changes as well; None when it was changed too lately for that to be sure."""
 
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
@@ -136,7 +144,30 @@ def _link(path: str, folder: int | None) -> Snapshot:
 
 def _snapshot(data: bytes, status: os.stat_result, attributes: tuple[tuple[str, bytes], ...] = ()) -> Snapshot:
     inode, owner = (status.st_dev, status.st_ino), (status.st_uid, status.st_gid)
-    return Snapshot(data, status.st_mode, inode, owner, attributes)
+    settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _CLOCK_GRAIN_NS
+    return Snapshot(data, status.st_mode, inode, owner, attributes, _stamp(status) if settled else None)
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return (
+        status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev, status.st_mode
+    )  # fmt: skip
+
+
+def is_untouched(name: str, folder: int, before: Snapshot) -> bool:
+    """Whether a file is surely as it was; False when it must be read to know.
+
+    Args:
+        name: In `folder`.
+        folder: Descriptor.
+        before: The file as it was read.
+    """
+    if before.stamp is None:
+        return False
+    try:
+        return _stamp(os.stat(name, dir_fd=folder, follow_symlinks=False)) == before.stamp
+    except OSError:
+        return False
 
 
 def _read(descriptor: int, size: int) -> bytes:

@@ -16,7 +16,7 @@ from codex_kernel.patch.changes import CONTEXT, Shown, change_map, shown_files
 from codex_kernel.patch.diff import Range
 from codex_kernel.patch.parse import Patch, UpdateFile
 from codex_kernel.patch.splice import HunkSpan, byte_lines, hunk_spans, splice
-from codex_kernel.patch.text import FileText, readable
+from codex_kernel.patch.text import readable
 from codex_kernel.patch.verify import VerifiedPatch, summary_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Review:
         self._of_hunk = {(choice.path, choice.hunk): choice for choice in choices if choice.hunk is not None}
         self._shown = {str(shown.named): shown for shown in shown_files(verified.files)}
         self._units = _units(verified.files)
-        self._texts: dict[int, tuple[bytes, FileText]] = {}
+        self._text_of = verified.texts.of
         self._spans: dict[str, list[HunkSpan]] = {}
         self._after: dict[Path, bytes] = {}
         """What files become that are not taken as they are, by real path."""
@@ -106,11 +106,6 @@ class _Review:
         whole = Range(0, old, 0, len(byte_lines(after or b"")))
         return [HunkSpan(whole, whole)]
 
-    def _text_of(self, data: bytes) -> FileText:
-        if id(data) not in self._texts:
-            self._texts[id(data)] = (data, FileText.decode(data))
-        return self._texts[id(data)][1]
-
     def rest(self) -> VerifiedPatch | None:
         """What is left of the patch."""
         verified = self._verified
@@ -126,7 +121,7 @@ class _Review:
         named = {edit.named for edit in files}
         patch = Patch(tuple(hunk for hunk in verified.patch.hunks if verified.cwd / hunk.path in named))
         return msgspec.structs.replace(
-            verified, patch=patch, files=files, changes=change_map(files, FileText.decode), summary=summary_of(patch)
+            verified, patch=patch, files=files, changes=change_map(files, self._text_of), summary=summary_of(patch)
         )
 
     # What the model is told

@@ -67,6 +67,25 @@ class FileText:
         return Side([_BOM + "".join(self.raw[:1]), *self.raw[1:]], self.final_newline and bool(self.raw))
 
 
+class Texts:
+    """The lines of files' bytes, decoded once."""
+
+    def __init__(self) -> None:
+        """Nothing is decoded yet."""
+        self._of: dict[int, tuple[bytes, FileText]] = {}
+        """By identity of the bytes, which are held here so that none is another's."""
+
+    def of(self, data: bytes) -> FileText:
+        """The lines of `data`."""
+        known = self._of.get(id(data))
+        return self.keep(data, FileText.decode(data)) if known is None else known[1]
+
+    def keep(self, data: bytes, text: FileText) -> FileText:
+        """Remember that `text` is what `data` decodes to."""
+        self._of[id(data)] = (data, text)
+        return text
+
+
 def readable(text: str) -> str:
     """The text with U+FFFD where bytes were not UTF-8, fit for every encoder."""
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

@@ -10,15 +10,16 @@ import os
 import re
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from codex_kernel.patch.diff import Side, difference, unified
 from codex_kernel.patch.disk import Snapshot, take
-from codex_kernel.patch.text import FileText, readable
+from codex_kernel.patch.text import FileText, Texts, readable
 
 if TYPE_CHECKING:
-    from codex_kernel.patch.verify import VerifiedPatch
+    from codex_kernel.patch.verify import FileEdit, VerifiedPatch
 
 _NO_OBJECT = "0" * 40
 _CONTEXT = 3
@@ -40,7 +41,7 @@ class TurnDiff:
         Args:
             base: What paths are shown relative to: the git root, outside a repository the thread's directory.
         """
-        self._base = base
+        self._prefix = base.as_posix().rstrip("/") + "/"
         self._tracked: dict[Path, _Tracked] = {}
         """By current path."""
         self._moves: list[tuple[Path, Path]] = []
@@ -55,6 +56,12 @@ class TurnDiff:
             source = edits.get(edit.moved_from) if edit.moved_from is not None else None
             if source is not None and source.after is None:
                 self._moves.append((source.path, edit.path))
+
+    def written(self, verified: VerifiedPatch) -> None:
+        """Take in that the patch just taken in was written: its files need not be read to know what they hold."""
+        for edit in verified.files:
+            if edit.has_effect() and edit.path in self._tracked:
+                self._tracked[edit.path].written = _Written(edit, verified.texts)
 
     def _settle(self) -> None:
         """Compare files that were moved with what they were in their old place."""
@@ -77,10 +84,15 @@ class TurnDiff:
         )
 
     def _name(self, path: Path) -> str:
-        try:
-            return path.relative_to(self._base).as_posix()
-        except ValueError:
-            return path.as_posix()
+        text = path.as_posix()
+        return text.removeprefix(self._prefix) or text
+
+
+class _Written(NamedTuple):
+    """What a patch made of a file."""
+
+    edit: FileEdit
+    texts: Texts
 
 
 class _Tracked:
@@ -95,6 +107,8 @@ class _Tracked:
         self._state: tuple[str, str] | None = None
         """Object id and mode at the last look; None: there was no file."""
         self._block: str | None = None
+        self.written: _Written | None = None
+        """What was written since the last look."""
 
     def forget(self) -> None:
         """The file is somewhere else now."""
@@ -103,21 +117,26 @@ class _Tracked:
     def block(self, path: Path, old_name: str, name: str) -> str:
         """The file's part of the diff; empty when it is as it was."""
         signature = _signature(path)
+        written, self.written = self.written, None
         if self._block is not None and signature == self._signature:
             return self._block
         now = None
         if signature is not None:
-            with contextlib.suppress(OSError):  # a folder, or unreadable: not the file we knew
-                now = take(str(path))
+            if written is None or not _holds(signature, written.edit):
+                written = None
+                with contextlib.suppress(OSError):  # a folder, or unreadable: not the file we knew
+                    now = take(str(path))
+            elif written.edit.after is not None:
+                now = Snapshot(written.edit.after, signature[-1], inode=(0, 0), owner=(0, 0))
         state = None if now is None else (_object_id(now.data), _mode(now))
         if self._block is None or state != self._state:
-            self._block = self._diff(old_name, name, now, state[0] if state else _NO_OBJECT)
+            self._block = self._diff(old_name, name, now, state[0] if state else _NO_OBJECT, written)
         self._state = state
         fresh = signature is not None and time.time_ns() - signature[0] < _RACY_NS
         self._signature = _UNSURE if fresh else signature
         return self._block
 
-    def _diff(self, old_name: str, name: str, now: Snapshot | None, now_id: str) -> str:
+    def _diff(self, old_name: str, name: str, now: Snapshot | None, now_id: str, written: _Written | None) -> str:
         before = self.before
         if before == now or (before and now and before.data == now.data and before.is_link() == now.is_link()):
             return ""
@@ -127,13 +146,19 @@ class _Tracked:
         elif _mode(before) != _mode(now):
             lines += [f"old mode {_mode(before)}", f"new mode {_mode(now)}"]
         lines.append(f"index {self._before_id}..{now_id}")
-        old, new = _side(before), _side(now)
+        text_of = FileText.decode if written is None else written.texts.of
+        old, new = _side(before, text_of), _side(now, text_of)
         if old is None or new is None or old.lines or new.lines:
             lines.append(f"--- {_quoted('a/' + old_name) if before else '/dev/null'}")
             lines.append(f"+++ {_quoted('b/' + name) if now else '/dev/null'}")
         if old is None or new is None:
             return readable("\n".join([*lines, "Binary files differ", ""]))
-        return readable("\n".join([*lines, ""]) + unified(old, new, difference(old, new), context=_CONTEXT))
+        known = written.edit if written is not None else None
+        if known is None or known.ranges is None or known.moved_from is not None or known.before is not before:
+            found = difference(old, new)
+        else:
+            found = known.ranges
+        return readable("\n".join([*lines, ""]) + unified(old, new, found, context=_CONTEXT))
 
 
 def _object_id(data: bytes) -> str:
@@ -168,7 +193,7 @@ def _mode(file: Snapshot | None) -> str:
     return "100755" if file.mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH) else "100644"
 
 
-def _side(file: Snapshot | None) -> Side | None:
+def _side(file: Snapshot | None, text_of: Callable[[bytes], FileText]) -> Side | None:
     """The file as one side of a diff; None when it is not text."""
     if file is None:
         return Side((), True)
@@ -176,7 +201,12 @@ def _side(file: Snapshot | None) -> Side | None:
         file.data.decode()
     except UnicodeDecodeError:
         return None
-    return FileText.decode(file.data).side()
+    return text_of(file.data).side()
+
+
+def _holds(signature: _Signature, edit: FileEdit) -> bool:
+    """Whether a file can be what was just written: nobody reads it to be surer than that, until the next look."""
+    return edit.after is not None and stat.S_ISREG(signature[-1]) and signature[2] == len(edit.after)
 
 
 def _quoted(name: str) -> str:

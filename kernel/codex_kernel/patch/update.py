@@ -207,6 +207,8 @@ class _Assembly:
 
     def _close_run(self) -> None:
         run_old, run_new = self._run_old, self._run_new
+        if self.at == run_old and len(self._new) == run_new:
+            return
         parts = changed_ranges(self._text.raw[run_old : self.at], self._new[run_new:])
         self._ranges += [
             Range(run_old + part.old_start, run_old + part.old_end, run_new + part.new_start, run_new + part.new_end)

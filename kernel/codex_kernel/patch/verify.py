@@ -16,9 +16,9 @@ import msgspec
 
 from codex_kernel.patch.changes import change_map
 from codex_kernel.patch.diff import Range
-from codex_kernel.patch.disk import Snapshot, take
+from codex_kernel.patch.disk import Folders, Snapshot, take
 from codex_kernel.patch.parse import AddFile, DeleteFile, Hunk, Patch, UpdateFile, parse_patch
-from codex_kernel.patch.text import FileText
+from codex_kernel.patch.text import FileText, Texts
 from codex_kernel.patch.update import update_text
 from codex_protocol.errors import PatchError
 from codex_protocol.events import FileChange
@@ -62,6 +62,8 @@ class VerifiedPatch(msgspec.Struct, frozen=True, kw_only=True):
     """What a person is shown: by absolute path as the patch names it."""
     summary: str
     """What the model is told once it is written."""
+    texts: Texts
+    """The lines of the files, before and after."""
 
     def written(self) -> tuple[Path, ...]:
         """The real paths that will be written or removed."""
@@ -84,16 +86,22 @@ def verify(
     """
     if isinstance(patch, str):
         patch = parse_patch(patch)
-    tree = _Tree(cwd, may_read)
-    for hunk in patch.hunks:
-        tree.take_in(hunk)
+    with Folders() as folders:
+        tree = _Tree(cwd, folders, may_read)
+        for hunk in patch.hunks:
+            tree.take_in(hunk)
     files = tree.edits()
     for edit in files:
         _check_place(edit, files)
         if may_write is not None and edit.has_effect() and not may_write(edit.path):
             raise PatchError(f"{_shown(edit)} may not be written: the sandbox policy protects it")
     return VerifiedPatch(
-        patch=patch, cwd=cwd, files=files, changes=change_map(files, tree.text_of), summary=summary_of(patch)
+        patch=patch,
+        cwd=cwd,
+        files=files,
+        changes=change_map(files, tree.texts.of),
+        summary=summary_of(patch),
+        texts=tree.texts,
     )
 
 
@@ -134,13 +142,14 @@ class _File:
 class _Tree:
     """The files a patch touches, by resolved path, as they are after the hunks taken in so far."""
 
-    def __init__(self, cwd: Path, may_read: Allowed | None) -> None:
+    def __init__(self, cwd: Path, folders: Folders, may_read: Allowed | None) -> None:
+        self.texts = Texts()
         self._cwd = cwd
+        self._opened = folders
         self._may_read = may_read
         self._files: dict[str, _File] = {}
-        self._folders: dict[str, str] = {}
-        self._texts: dict[int, tuple[bytes, FileText]] = {}
-        """By identity of the bytes, which are held here so that none is another's."""
+        self._real: dict[str, str] = {}
+        """Where folders lead, by their name in the patch."""
 
     def take_in(self, hunk: Hunk) -> None:
         match hunk:
@@ -179,12 +188,12 @@ class _Tree:
         if file.data is None:
             raise PatchError(f"cannot update {hunk.path}: there is no such file")
         try:
-            text, ranges = update_text(self.text_of(file.data), hunk.chunks)
+            text, ranges = update_text(self.texts.of(file.data), hunk.chunks)
         except PatchError as error:
             raise PatchError(f"cannot update {hunk.path}: {error}") from None
         pristine = file.before is not None and file.data is file.before.data
         data = _encoded(text, hunk.path) if hunk.chunks else file.data
-        self._texts[id(data)] = (data, text)
+        self.texts.keep(data, text)
         origin, mode = file.origin, file.mode
         target = file if hunk.move_to is None else self._file(hunk.move_to, "move to")
         if target is not file:
@@ -192,23 +201,18 @@ class _Tree:
             target.mode = mode
         target.set(data, origin, tuple(ranges) if pristine else None)
 
-    def text_of(self, data: bytes) -> FileText:
-        """The lines of a file's bytes, decoded once."""
-        if id(data) not in self._texts:
-            self._texts[id(data)] = (data, FileText.decode(data))
-        return self._texts[id(data)][1]
-
     def _file(self, path: str, verb: str, *, follow: bool = True) -> _File:
         """The file at `path`, read when it is met for the first time."""
         try:
-            key = self._resolve(path, follow=follow)
+            key = self._place(path)
             if key not in self._files:
-                if self._may_read is not None and not self._may_read(Path(key)):
-                    raise PatchError(f"cannot {verb} {path}: the sandbox policy does not let it be read")
-                before = take(key)
+                before = self._read(key, path, verb)
                 if follow and before is not None and before.is_link():
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                self._files[key] = _File(key, self._cwd / path, before)
+                    key = os.path.realpath(key)
+                    before = self._files[key].before if key in self._files else self._read(key, path, verb)
+                    if before is not None and before.is_link():
+                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                self._files.setdefault(key, _File(key, self._cwd / path, before))
         except IsADirectoryError:
             raise PatchError(f"cannot {verb} {path}: it is a directory") from None
         except NotADirectoryError:
@@ -218,22 +222,24 @@ class _Tree:
             raise PatchError(f"cannot {verb} {path}: {reason}") from error
         return self._files[key]
 
-    def _resolve(self, path: str, *, follow: bool) -> str:
-        """The real place of `path`.
+    def _read(self, key: str, path: str, verb: str) -> Snapshot | None:
+        """The file at a real path; by folders opened without following links, so that it is the one that was judged."""
+        if self._may_read is not None and not self._may_read(Path(key)):
+            raise PatchError(f"cannot {verb} {path}: the sandbox policy does not let it be read")
+        folder, name = os.path.split(key)
+        try:
+            return take(name, self._opened.descriptor(folder))
+        except FileNotFoundError:
+            return None
 
-        Args:
-            path: As in the patch.
-            follow: Whether a symbolic link at the end stands for what it points to.
-        """
+    def _place(self, path: str) -> str:
+        """Where `path`, as in the patch, is: its folder's real path and its own name."""
         folder, name = os.path.split(os.path.join(self._cwd, path))
         if name in ("", ".", ".."):
             raise IsADirectoryError
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        place = os.path.join(self._folders[folder], name)
-        if follow and place not in self._files and os.path.islink(place):
-            return os.path.realpath(place)
-        return place
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return os.path.join(self._real[folder], name)
 
 
 def _encoded(text: str | FileText, path: str) -> bytes:

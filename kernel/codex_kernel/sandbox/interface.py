@@ -106,7 +106,19 @@ class Process(Protocol):
         ...
 
 
-class Sandbox(Protocol):
+class PathRights(Protocol):
+    """What the file tools may touch."""
+
+    def may_read(self, path: Path) -> bool:
+        """Whether tools and commands may read `path`, symlinks resolved: the one place deny-read is decided."""
+        ...
+
+    def may_write(self, path: Path, policy: SandboxPolicy, workspace: Path) -> bool:
+        """Whether a patch may write `path` under `policy`: symlinks and `..` resolved, protected names refused."""
+        ...
+
+
+class Sandbox(PathRights, Protocol):
     """Starts commands under policies; one per thread. Keeps warm helpers and ends them when idle."""
 
     def facts(self, policy: SandboxPolicy) -> SandboxFacts:
@@ -126,12 +138,11 @@ class Sandbox(Protocol):
         """
         ...
 
-    def may_read(self, path: Path) -> bool:
-        """Whether tools and commands may read `path`, symlinks resolved: the one place deny-read is decided."""
-        ...
+    def rights(self) -> PathRights:
+        """The same two answers for many paths in a row, by what stands on disk now: not to be kept.
 
-    def may_write(self, path: Path, policy: SandboxPolicy, workspace: Path) -> bool:
-        """Whether a patch may write `path` under `policy`: symlinks and `..` resolved, protected names refused."""
+        Who acts on an answer opens the path without following links, so that it is still the one asked about.
+        """
         ...
 
     async def aclose(self) -> None:

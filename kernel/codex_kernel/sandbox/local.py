@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import ladder
-from codex_kernel.sandbox.access import Access
+from codex_kernel.sandbox.access import Access, Rights
 from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.environment import sandbox_variables
 from codex_kernel.sandbox.host import Host
@@ -94,6 +94,10 @@ class LocalSandbox:
     def may_write(self, path: Path, policy: SandboxPolicy, workspace: Path) -> bool:
         """See `Sandbox`."""
         return self._access.may_write(str(path), policy, str(workspace))
+
+    def rights(self) -> Rights:
+        """See `Sandbox`."""
+        return self._access.rights()
 
     async def aclose(self) -> None:
         """See `Sandbox`."""

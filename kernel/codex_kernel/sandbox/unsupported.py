@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from codex_kernel.config.types import SandboxSettings
-from codex_kernel.sandbox.access import Access
+from codex_kernel.sandbox.access import Access, Rights
 from codex_kernel.sandbox.host import Host
 from codex_kernel.sandbox.interface import Command, Process
 from codex_kernel.sandbox.plan import Places
@@ -44,6 +44,10 @@ class NoSandbox:
     def may_write(self, path: Path, policy: SandboxPolicy, workspace: Path) -> bool:
         """See `Sandbox`."""
         return self._access.may_write(str(path), policy, str(workspace))
+
+    def rights(self) -> Rights:
+        """See `Sandbox`."""
+        return self._access.rights()
 
     async def aclose(self) -> None:
         """See `Sandbox`."""

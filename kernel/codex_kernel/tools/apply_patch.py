@@ -6,6 +6,7 @@ Source: spec/apply-patch.md section 6, spec/approvals-and-sandbox.md section 4.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
     from codex_kernel.patch.apply import PatchStale, VerifiedPatch
+    from codex_kernel.patch.turn_diff import TurnDiff as TurnDiffSoFar
     from codex_kernel.tools.interface import Offer, ToolContext
     from codex_protocol.review import HunkChoice
 
@@ -82,7 +84,7 @@ async def run_patch(text: str, cwd: Path, context: ToolContext) -> ToolOutput:
     changed: PatchStale | None = None
     while True:
         try:
-            verified = await asyncio.to_thread(verify, text, cwd, may_read=context.sandbox.may_read)
+            verified = await asyncio.to_thread(verify, text, cwd, may_read=context.sandbox.rights().may_read)
         except PatchError as error:
             since = f" ({changed.path} changed while the user was looking at the patch)" if changed else ""
             return ToolOutput(f"error: {error}{since}", success=False)
@@ -160,10 +162,10 @@ async def _apply(
     try:
         applied = writing.result()
         summary = applied.summary
+        context.turn_diff.written(verified)
         context.made_here.update(str(edit.path) for edit in verified.files if edit.before is None)
     except PatchError as error:
         failure = error
-    diff = context.turn_diff.text()
     after: list[EventMsg] = [
         PatchApplyEnd(
             call_id=context.call_id,
@@ -172,16 +174,19 @@ async def _apply(
             success=failure is None,
         )
     ]
-    if diff:
-        after.append(TurnDiff(unified_diff=diff))
     seconds = time.monotonic() - started
     head = f"Exit code: {1 if failure else 0}\nWall time: {seconds:.4f} seconds\nOutput:\n"
     told = str(failure) if failure else f"{summary}\n{remarks}" if remarks else summary
-    output = ToolOutput(head + told, success=failure is None, after=tuple(after))
+    output = ToolOutput(head + told, failure is None, tuple(after), functools.partial(_diff_event, context.turn_diff))
     if interrupted:
         context.interrupted = output
         raise asyncio.CancelledError
     return output
+
+
+def _diff_event(turn_diff: TurnDiffSoFar) -> TurnDiff | None:
+    diff = turn_diff.text()
+    return TurnDiff(unified_diff=diff) if diff else None
 
 
 def _digest(verified: VerifiedPatch) -> str:

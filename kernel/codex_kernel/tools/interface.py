@@ -38,6 +38,8 @@ class ToolOutput(msgspec.Struct, frozen=True):
     success: bool = True
     after: tuple[EventMsg, ...] = ()
     """Events that tell of the end; they leave once the output is on disk."""
+    later: Callable[[], EventMsg | None] | None = None
+    """Makes an event nobody waits for; called when the next request is on its way, or at the end of the turn."""
 
 
 class Answered(NamedTuple):

@@ -14,7 +14,7 @@ from codex_kernel.patch.changes import change_map
 from codex_kernel.patch.disk import Snapshot
 from codex_kernel.patch.parse import Patch, UpdateFile
 from codex_kernel.patch.partial import Taken, take_part
-from codex_kernel.patch.text import FileText
+from codex_kernel.patch.text import FileText, Texts
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch
 from codex_protocol.errors import UsageError
 from codex_protocol.review import HunkChoice, check_choices, hunk_count
@@ -33,6 +33,7 @@ def verified_change(old: bytes, new: bytes) -> VerifiedPatch:
         files=(edit,),
         changes=change_map((edit,), FileText.decode),
         summary="",
+        texts=Texts(),
     )
 
 

@@ -174,9 +174,9 @@ tree = st.dictionaries(st.sampled_from(["a", "b b", "d/c", "e"]), content.map(st
 
 
 @settings(deadline=None, max_examples=50)
-@given(tree, tree)
+@given(tree, tree, st.booleans())
 def test_git_applies_the_diff_and_gets_the_same_files(
-    tmp_path_factory: pytest.TempPathFactory, before: dict[str, bytes], after: dict[str, bytes]
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, bytes], after: dict[str, bytes], told: bool
 ) -> None:
     root, copy = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("copy")
     for folder in (root, copy):
@@ -198,6 +198,8 @@ def test_git_applies_the_diff_and_gets_the_same_files(
     if hunks:
         diff.before(verified)
         apply(verified)
+        if told:
+            diff.written(verified)
     text = diff.text()
     if text:
         subprocess.run(["git", "apply", "-"], input=text.encode(), cwd=copy, check=True, capture_output=True)
@@ -206,3 +208,29 @@ def test_git_applies_the_diff_and_gets_the_same_files(
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     assert files(root) == files(copy)
+
+
+def test_what_was_just_written_is_told_without_reading_it_and_later_changes_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one\ntwo\n")
+    diff = TurnDiff(tmp_path)
+    verified = verify("*** Begin Patch\n*** Update File: f\n@@\n-two\n+zwei\n*** End Patch", tmp_path)
+    diff.before(verified)
+    apply(verified)
+    diff.written(verified)
+    told = diff.text()
+    assert "-two\n+zwei\n" in told
+    (tmp_path / "f").write_text("one\ndrei\n")  # as long as what was written
+    assert "-two\n+drei\n" in diff.text()
+    (tmp_path / "f").write_text("one\ntwo\n")
+    assert diff.text() == ""
+
+
+def test_a_file_another_program_changed_right_after_the_patch_is_read(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("one\n")
+    diff = TurnDiff(tmp_path)
+    verified = verify("*** Begin Patch\n*** Update File: f\n@@\n-one\n+eins\n*** End Patch", tmp_path)
+    diff.before(verified)
+    apply(verified)
+    (tmp_path / "f").write_text("formatted\n")
+    diff.written(verified)
+    assert "+formatted\n" in diff.text()

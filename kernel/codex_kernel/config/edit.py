@@ -66,7 +66,7 @@ def _edit(file: Path, change: Callable[[Any, Tree], None]) -> None:
     target = Path(os.path.realpath(file))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.parent):
+        with locked(target.parent):
             before = read_text(target) or ""
             tree = parse_toml(before, file)
             document = tomlkit.parse(before)
@@ -77,7 +77,7 @@ def _edit(file: Path, change: Callable[[Any, Tree], None]) -> None:
             if parse_toml(after, file) != tree:
                 raise ConfigError(f"{file} is not changed: it is written in a way that cannot be edited here.")
             if after != before:
-                _replace(target, after)
+                replace_text(target, after)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror or error}.", file=str(file)) from error
     except (TOMLKitError, RecursionError) as error:
@@ -167,8 +167,12 @@ def _has(tree: Any, path: KeyPath) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Generator[None]:
-    """Hold the folder's lock, so that of two edits at once none is lost."""
+def locked(folder: Path) -> Generator[None]:
+    """Hold the folder's lock, so that of two edits at once none is lost.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
     import fcntl
 
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -179,7 +183,12 @@ def _locked(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _replace(target: Path, text: str) -> None:
+def replace_text(target: Path, text: str) -> None:
+    """Write a file so that whoever reads it sees the old or the new text; its mode stays, a new one gets 0600.
+
+    Raises:
+        OSError: It cannot be written; the old text stays.
+    """
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
     fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     fresh.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """All settings of one thread, from files, overrides and flags to one frozen Config.
 
 Precedence, lowest first: defaults, `config.toml`, the profile (`[profiles.NAME]`, then `NAME.config.toml`),
-`.codex/config.toml` of a trusted project from its root down to the working directory, `-c`, flags. `-c` is stronger
-than a profile, because it is what the user typed last; upstream of August 2025 had it the other way round.
+`.codex/config.toml` of a trusted project from its root down to the working directory (each as it was confirmed), `-c`,
+flags. `-c` is stronger than a profile, because it is what the user typed last; upstream of August 2025 had it the other
+way round.
 """
 
 from __future__ import annotations
@@ -18,13 +19,22 @@ from codex_kernel.config.features import check_features
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.from_project import permitted
 from codex_kernel.config.layers import Layer, canonical, checked, merge, read_layer, table_at
+from codex_kernel.config.obeyed import (
+    Obeyed,
+    confirmed_layer,
+    confirmed_servers,
+    look_at_the_trusted,
+    obeyed,
+    unread,
+)
 from codex_kernel.config.overrides import Tree, join_key, mapping_tree, overrides_tree, shown_key, split_key
-from codex_kernel.config.project import between, project_root
+from codex_kernel.config.project import project_root
 from codex_kernel.config.resolve import Gathered, resolve
 from codex_kernel.config.schema import ConfigToml
 from codex_kernel.config.trust import Trust, record_trust, trust_of, trust_target
 from codex_kernel.config.types import Config, ConfigLayer, HookTable, TrustLevel
 from codex_protocol.errors import ConfigError
+from codex_protocol.policy import WorkspaceWrite
 from codex_store.home import Home
 
 
@@ -38,7 +48,8 @@ def load_config(
 ) -> Config:
     """The settings of a thread that works in `cwd`.
 
-    Reads files and writes none, except that `flags.trust` records the trust once everything else is in order.
+    Reads files and writes none, except that `flags.trust` records the trust once everything else is in order, and that
+    the files of a trusted project are written down when they are first seen.
 
     Args:
         home: Where the user's settings are.
@@ -61,23 +72,31 @@ def load_config(
     project = project_root(cwd, users.get("project_root_markers", ConfigToml().project_root_markers))
     target = trust_target(cwd, project) if flags.trust else None
     trust = Trust(TrustLevel.TRUSTED, target) if target else trust_of(cwd, project, _trust_tree(home, users, flags))
-    obeyed = _obeyed(home, cwd, project, trust)
-    projects = [layer for folder in obeyed if (layer := _file_layer(folder / "config.toml", "project")) is not None]
+    of_project = obeyed(home, cwd, project, trust, confirm=flags.trust)
+    projects, unconfirmed = _project_layers(of_project)
 
     all_layers = [*files, *projects, command_line]
     notices = [sentence for layer in all_layers for sentence in _unknown(layer, strict=flags.strict)]
+    notices += [*of_project.notices, *unconfirmed]
     if trust.level is TrustLevel.UNKNOWN:
-        notices += _unread(home, cwd, project)
-    if trust.level is TrustLevel.TRUSTED:
-        notices += _below_the_trusted(home, cwd, project, obeyed)
+        notices += unread(home, cwd, project)
     defined = _defined_servers(below, command_line.tree)
     hooks = [_hooks(layer, "user", home) for layer in (*files, command_line) if "hooks" in layer.tree]
+    theirs: dict[str, Path | None] = {}
     for layer in projects:
         kept, notice = permitted(layer, below, defined)
         notices += [notice] if notice else []
+        theirs |= dict.fromkeys(table_at(kept, "mcp_servers"), layer.file)
         hooks += [_hooks(layer, "project", home)] if "hooks" in kept else []
         below = merge(below, kept)
     settings = merge(below, command_line.tree)
+    bound: dict[str, dict[str, str]] = {}
+    if theirs:
+        adjusted = table_at(command_line.tree, "mcp_servers")
+        settings["mcp_servers"], bound, changed = confirmed_servers(
+            settings["mcp_servers"], theirs, adjusted, cwd, of_project.confirmed
+        )
+        notices += changed
 
     gathered = Gathered(
         home=home,
@@ -89,8 +108,10 @@ def load_config(
         given=frozenset(settings),
         layers=(
             ConfigLayer(kind="user", folder=home.root),
-            *(ConfigLayer(kind="project", folder=folder) for folder in obeyed),
+            *(ConfigLayer(kind="project", folder=folder) for folder in of_project.folders),
         ),
+        confirmed=of_project.confirmed,
+        bound_servers=bound,
         hooks=tuple(hooks),
         notices=tuple(notices),
     )
@@ -100,7 +121,8 @@ def load_config(
         raise _placed(error, all_layers) from error
     if target:
         record_trust(home, target)
-    return config
+        of_project.record(home)
+    return _with_notice_of_neighbours(config, home, _trust_tree(home, users, flags), env)
 
 
 def _working_directory(cwd: Path, cd: Path | None) -> Path:
@@ -173,50 +195,35 @@ def _without_nested(profile: Tree) -> Tree:
     return {key: value for key, value in profile.items() if key not in {"profile", "profiles", "projects"}}
 
 
+def _project_layers(of_project: Obeyed) -> tuple[list[Layer], list[str]]:
+    """The confirmed settings of a project, lowest first, and a sentence for each file that does not count."""
+    layers: list[Layer] = []
+    notices: list[str] = []
+    for folder in of_project.folders:
+        layer, notice = confirmed_layer(folder, of_project.confirmed)
+        notices += [notice] if notice else []
+        if layer is not None:
+            layers.append(msgspec.structs.replace(checked(layer), tree=canonical(layer.tree, folder)))
+    return layers, notices
+
+
+def _with_notice_of_neighbours(config: Config, home: Home, tree: Tree, env: Mapping[str, str]) -> Config:
+    """The config, once other trusted directories that its commands may write have been looked at."""
+    policy = config.sandbox_policy
+    more = policy.writable_roots if isinstance(policy, WorkspaceWrite) else ()
+    roots = [str(config.cwd), *more, "/tmp", *filter(None, [env.get("TMPDIR")])]  # noqa: S108 - the policy grants it
+    try:
+        look_at_the_trusted(home, tree, roots)
+    except ConfigError as error:
+        return msgspec.structs.replace(config, warnings=tuple(dict.fromkeys([*config.warnings, str(error)])))
+    return config
+
+
 def _file_layer(file: Path, kind: Any) -> Layer | None:
     layer = read_layer(file, kind)
     if layer is None:
         return None
     return msgspec.structs.replace(checked(layer), tree=canonical(layer.tree, file.parent))
-
-
-def _obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust) -> list[Path]:
-    """The `.codex` folder of the directory that is trusted.
-
-    Not those below it: the sandbox keeps commands from writing the one of the directory they work in, but any deeper
-    one may have been put there by a command. A deeper directory is obeyed when it is trusted itself.
-    """
-    if trust.level is not TrustLevel.TRUSTED:
-        return []
-    # Whoever trusts one directory inside a project has said nothing about the directories above it.
-    trusted = cwd if project is None or trust.root == cwd else project
-    return [folder for folder in _codex_folders(trusted, trusted) if not _same(folder, home.root)]
-
-
-def _unread(home: Home, cwd: Path, project: Path | None) -> list[str]:
-    """A sentence when there are project settings that were not read."""
-    root = project or cwd
-    for folder in _codex_folders(root, cwd):
-        if os.path.lexists(folder / "config.toml") and not _same(folder, home.root):
-            return [
-                f"{folder / 'config.toml'} is not read, because {root} is not trusted; start once with --trust if it"
-                " should be."
-            ]
-    return []
-
-
-def _below_the_trusted(home: Home, cwd: Path, project: Path | None, obeyed: list[Path]) -> list[str]:
-    """A sentence for settings that lie where commands may have put them."""
-    return [
-        f"{folder / 'config.toml'} is not read: a command may have written it. Trust {folder.parent} itself in "
-        f"{home.config_file} if it should be."
-        for folder in _codex_folders(project or cwd, cwd)
-        if folder not in obeyed and os.path.lexists(folder / "config.toml") and not _same(folder, home.root)
-    ]
-
-
-def _codex_folders(first: Path, cwd: Path) -> list[Path]:
-    return [folder for directory in between(first, cwd) if (folder := directory / ".codex").is_dir()]
 
 
 def _trust_tree(home: Home, users: Tree, flags: Flags) -> Tree:
@@ -269,10 +276,3 @@ def _placed(error: ConfigError, layers: Sequence[Layer]) -> ConfigError:
             if holds(layer.tree, path[:depth]):
                 return at(layer, path[:depth], str(error).rstrip("."))
     return error
-
-
-def _same(file: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(file, other)
-    except OSError:
-        return False

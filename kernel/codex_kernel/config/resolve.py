@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from codex_kernel.config.confirmed import Confirmed
 from codex_kernel.config.features import effective
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.layers import absolute, read_text
@@ -83,6 +84,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     given: frozenset[str]
     """Top-level keys that some layer sets."""
     layers: tuple[ConfigLayer, ...]
+    confirmed: Confirmed
+    bound_servers: dict[str, dict[str, str]]
     hooks: tuple[HookTable, ...]
     notices: tuple[str, ...]
 
@@ -136,6 +139,8 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         experimental_resume=Path(settings.experimental_resume) if settings.experimental_resume else None,
         background_terminal_max_timeout_ms=settings.background_terminal_max_timeout,
         layers=gathered.layers,
+        confirmed=gathered.confirmed,
+        bound_servers=gathered.bound_servers,
         hooks=gathered.hooks if effective(settings.features)["hooks"] else (),
         ignore_rules=flags.ignore_rules,
         bypass_hook_trust=flags.bypass_hook_trust,

@@ -46,6 +46,12 @@ def trust_of(cwd: Path, project: Path | None, tree: Tree) -> Trust:
     return Trust(TrustLevel.UNKNOWN)
 
 
+def trusted_directories(tree: Tree) -> list[Path]:
+    """Every directory that `tree`'s `[projects]` says is trusted."""
+    projects = table_at(tree, "projects")
+    return [Path(name) for name in projects if _level(projects, Path(name)) is TrustLevel.TRUSTED]
+
+
 def trust_target(cwd: Path, project: Path | None) -> Path:
     """The directory to record trust for: the repository's main directory, else the project's root, else `cwd`."""
     return main_worktree(cwd) or project or cwd

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from codex_kernel.config.confirmed import Confirmed
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary, Verbosity
 
 
@@ -228,7 +229,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How long one `write_stdin` may wait for output of a command that goes on."""
     features: dict[str, bool] = {}
     layers: tuple[ConfigLayer, ...] = ()
-    """Folders that were obeyed, lowest precedence first; an untrusted project's are not among them."""
+    """Folders that are obeyed, lowest precedence first; an untrusted project's are not among them."""
+    confirmed: Confirmed = Confirmed()
+    """Which files of the project's folders count, and with which content."""
+    bound_servers: dict[str, dict[str, str]] = {}
+    """For each MCP server that a project brings: the files its command names and the digests they must have."""
     hooks: tuple[HookTable, ...] = ()
     """In the order of `layers`."""
     skills: dict[str, Any] = {}

@@ -138,6 +138,7 @@ def open_thread(
     )
     notices = (
         *config.warnings,
+        *rules.problems,
         *skipped_hooks,
         *state.skills.problems,
         *(source.notices if source else ()),

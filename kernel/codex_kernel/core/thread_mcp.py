@@ -47,6 +47,7 @@ class ThreadMcp:
             offer=state.registry.join,
             tell=lambda sentence: emit(Warning(message=sentence)),
             ask=self._elicitations.ask,
+            bound=state.settings.config.bound_servers,
         )
 
     async def start(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codex_kernel.config.confirmed import REMEDY
 from codex_kernel.policy.rules import NoRules, Rules, rule_paths
 from codex_protocol.errors import ConfigError
 from codex_protocol.events import RulesListed
@@ -41,14 +42,26 @@ class ThreadRules:
         self._home = config.codex_home
         self._workbench = workbench
         self._book: RuleBook | None = None
+        self._projects = tuple(layer.folder for layer in config.layers if layer.kind == "project")
+        self._confirmed = config.confirmed
+        self.problems: tuple[str, ...] = ()
+        """One sentence for each file of a project that does not count in full."""
         self._read()
 
     def _read(self) -> None:
         self._book = None
+        self.problems = ()
         if any(rule_paths(folder) for folder in self._folders):
             from codex_kernel.policy.rule_book import load_rules
 
-            self._book = load_rules(self._folders)
+            self._book = load_rules(self._folders, self._counts_in_full)
+
+    def _counts_in_full(self, path: Path, text: str) -> bool:
+        if path.parent.parent not in self._projects or self._confirmed.holds(path, text):
+            return True
+        why = self._confirmed.why_not(path)
+        self.problems += (f"What {path} allows is not obeyed, because it {why}; {REMEDY}.",)
+        return False
 
     @property
     def user_file(self) -> Path:

@@ -34,7 +34,7 @@ class ThreadSkills:
         if roots:
             from codex_kernel.skills.discovery import discover
 
-            found = discover(roots, config.skills)
+            found = discover(roots, config.skills, config.confirmed)
             self.all, self.problems = found.skills, found.problems
 
     def message(self, context_window: int | None) -> Message | None:

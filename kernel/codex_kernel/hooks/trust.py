@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
-import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from codex_kernel.config.edit import remove_value, set_value
+from codex_kernel.config.named_files import file_digest, named_files
 from codex_kernel.config.types import HookTable
 from codex_kernel.hooks.definitions import Handler
 
 Status = Literal["trusted", "untrusted", "modified", "disabled"]
 _FIELD = "workbench_hash"
-_MAX_FILES = 16
-_MAX_FILE_BYTES = 16 * 1024 * 1024
-_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/dev/", "/proc/", "/sys/", "/System/", "/Library/")
 
 
 def content_hash(handler: Handler, cwd: Path) -> str:
@@ -42,39 +38,15 @@ def content_hash(handler: Handler, cwd: Path) -> str:
         handler.timeout_s,
         handler.background,
     ]
-    parts += [[name, _file_hash(path)] for name, path in _named_files(handler.command, cwd)]
+    parts += [[name, file_digest(path)] for name, path in named_files(_words(handler.command), cwd)]
     return "sha256:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _named_files(command: str, cwd: Path) -> Iterable[tuple[str, Path]]:
+def _words(command: str) -> list[str]:
     try:
-        words = shlex.split(command, comments=False)
+        return shlex.split(command, comments=False)
     except ValueError:
-        words = command.split()
-    seen = 0
-    pieces = [piece for word in words for piece in (word, word.partition("=")[2]) if piece]
-    for word in dict.fromkeys(pieces):
-        path = Path(os.path.normpath(cwd / os.path.expanduser(os.path.expandvars(word.strip(";&|()<>")))))
-        if str(path).startswith(_SYSTEM) or "\0" in word:
-            continue
-        try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                continue
-        except (OSError, ValueError):
-            continue
-        seen += 1
-        if seen > _MAX_FILES:
-            return
-        yield word, path
-
-
-def _file_hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES)
-    except OSError:
-        return "unreadable"
-    return hashlib.sha256(data).hexdigest()
+        return command.split()
 
 
 class Trust:

@@ -41,6 +41,8 @@ class Where(msgspec.Struct, frozen=True):
     """The thread's environment."""
     credentials: Path | None = None
     """Where logins to servers are kept."""
+    bound: Mapping[str, Mapping[str, str]] = {}
+    """For each server that a project brings: the files its command names, and the digests they must have."""
 
 
 class Connection:
@@ -283,9 +285,25 @@ class Connection:
 
         env = server_environment(where.env, settings.env)
         cwd = where.cwd / settings.cwd if settings.cwd is not None else where.cwd
+        self._refuse_what_was_changed(cwd)
         async with run_server(settings.command or "", settings.args, env, cwd) as (read, write, child):
             self._child = child
             yield read, write, child.gone
+
+    def _refuse_what_was_changed(self, cwd: Path) -> None:
+        """A server runs outside the sandbox: what it runs must be what the person confirmed, each time it starts.
+
+        Raises:
+            McpError: It is not.
+        """
+        bound = self._where.bound.get(self.name)
+        if bound is None:
+            return
+        from codex_kernel.config.confirmed import REMEDY, programs_of
+
+        now = programs_of((self.settings.command or "", *self.settings.args), cwd)
+        if changed := [path for path, digest in now.items() if bound.get(path) != digest]:
+            raise McpError(f"{changed[0]} was changed since you trusted it; {REMEDY}")
 
     def _refused(self, status: int) -> None:
         self._status = status

@@ -37,6 +37,7 @@ class McpServers:
         offer: Callable[[tuple[Tool, ...]], None],
         tell: Callable[[str], None],
         ask: Ask | None = None,
+        bound: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Nothing is started; what servers listed last is offered at once.
 
@@ -48,11 +49,12 @@ class McpServers:
             offer: Called with all tools, each time there are others.
             tell: Takes one sentence for the user.
             ask: Puts servers' questions to the user; None: nobody can answer.
+            bound: For each server that a project brings: the files its command names, and their digests.
         """
         self._offer = offer
         self._tell = tell
         self._cache = ToolCache(kept / "mcp-tools" if kept is not None else None)
-        where = Where(cwd, env, kept / LOGINS_FILE if kept is not None else None)
+        where = Where(cwd, env, kept / LOGINS_FILE if kept is not None else None, bound or {})
         self._connections: dict[str, Connection] = {}
         self._facts: dict[str, tuple[ToolFacts, ...]] = {}
         self._cached: set[str] = set()

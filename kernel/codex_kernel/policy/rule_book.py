@@ -6,12 +6,12 @@ Source: spec/execpolicy-and-hooks.md sections 1.1 and 1.3.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from codex_kernel.policy.rules import RuleVerdict, rule_paths
-from codex_kernel.policy.rules_file import HostExecutable, NetworkRule, PrefixRule, RuleFile, read_rules
+from codex_kernel.policy.rules_file import HostExecutable, NetworkRule, PrefixRule, RuleFile, parse_rules, read_source
 
 STRICTNESS = {"allow": 0, "prompt": 1, "forbidden": 2}
 _SYSTEM_FOLDERS = frozenset(
@@ -121,10 +121,21 @@ def verdict_of(matches: Sequence[Match]) -> RuleVerdict | None:
     return RuleVerdict(rule.decision, prefix, rule.justification)
 
 
-def load_rules(folders: Iterable[Path]) -> RuleBook:
+def load_rules(folders: Iterable[Path], in_full: Callable[[Path, str], bool] = lambda _path, _text: True) -> RuleBook:
     """The rules of `FOLDER/rules/*.rules` for each folder, lowest precedence first, files by name.
+
+    Args:
+        folders: Settings folders.
+        in_full: Whether a file with this text counts in full; of one that does not, only what forbids or asks does.
 
     Raises:
         ConfigError: A file cannot be read or used; says which, and where.
     """
-    return RuleBook(read_rules(path) for folder in folders for path in rule_paths(folder))
+    files: list[RuleFile] = []
+    for path in (path for folder in folders for path in rule_paths(folder)):
+        text = read_source(path)
+        said = parse_rules(text, str(path))
+        if not in_full(path, text):
+            said = RuleFile(rules=tuple(rule for rule in said.rules if rule.decision != "allow"))
+        files.append(said)
+    return RuleBook(files)

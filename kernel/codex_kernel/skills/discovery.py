@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
+from codex_kernel.config.confirmed import REMEDY, Confirmed
 from codex_kernel.skills.front_matter import FrontMatterError, Table, parse, split
 from codex_kernel.skills.roots import Root, Scope
 
@@ -48,25 +49,41 @@ class Found(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-def discover(roots: Iterable[Root], settings: dict[str, Any] | None = None) -> Found:
+def discover(
+    roots: Iterable[Root], settings: dict[str, Any] | None = None, confirmed: Confirmed | None = None
+) -> Found:
     """The skills below some folders that `[skills]` does not disable.
 
     Args:
         roots: Where to look.
         settings: The `[skills]` table.
+        confirmed: Which of a project's files count; None: all.
     """
     skills: dict[Path, Skill] = {}
     problems: list[str] = []
+    unconfirmed: dict[Path, Path] = {}
     for root in roots:
         for file in _skill_files(root):
             real = Path(os.path.realpath(file))
             if real in skills:
+                continue
+            if root.scope == "repo" and confirmed is not None and not _is_confirmed(file, confirmed):
+                unconfirmed.setdefault(real, file)
                 continue
             try:
                 skills[real] = read_skill(file, root)
             except (FrontMatterError, OSError) as error:
                 why = error.strerror if isinstance(error, OSError) else str(error)
                 problems.append(f"The skill {file} cannot be used: {why}.")
+    left_out = [file for real, file in unconfirmed.items() if real not in skills]
+    if left_out and confirmed is not None:
+        more = f" and {len(left_out) - 1} more skills of the project are" if len(left_out) > 1 else " is"
+        why = (
+            "they are new or were changed since you trusted it"
+            if more != " is"
+            else "it " + confirmed.why_not(left_out[0])
+        )
+        problems.append(f"The skill {left_out[0]}{more} not offered, because {why}; {REMEDY}.")
     disabled, wrong = _disabled(settings or {})
     problems += wrong
     kept = [skill for skill in skills.values() if not _is_disabled(skill, disabled)]
@@ -107,6 +124,13 @@ def _folders_in(folder: Path, *, follow_links: bool) -> list[Path]:
     except OSError:
         return []
     return [folder / name for name in sorted(names)]
+
+
+def _is_confirmed(file: Path, confirmed: Confirmed) -> bool:
+    try:
+        return confirmed.holds(file, skill_text(file))
+    except (FrontMatterError, OSError):
+        return True  # it is no skill, and reading it says why
 
 
 def read_skill(file: Path, root: Root) -> Skill:

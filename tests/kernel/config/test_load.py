@@ -107,12 +107,13 @@ def test_each_layer_wins_over_the_one_below(load: Load, home: Home, project: Pat
     for folder, model in ((project, "root"), (project / "sub", "sub")):
         (folder / ".codex").mkdir()
         (folder / ".codex" / "config.toml").write_text(f'model = "{model}"\n')
-    seen.append(load(profile="p").model)
+    seen.append(load(profile="p", trust=True).model)
     seen.append(load(profile="p", cwd=project / "sub").model)
+    seen.append(load(profile="p", cwd=project / "sub", trust=True).model)
     seen.append(load("model=typed", "profiles.p.model=no", profile="p").model)
     seen.append(load("model=typed", profile="p", config={"model": "object"}).model)
     seen.append(load("model=typed", profile="p", model="flag").model)
-    assert seen == ["user", "table", "file", "root", "root", "typed", "object", "flag"]
+    assert seen == ["user", "table", "file", "root", "root", "sub", "typed", "object", "flag"]
 
 
 def test_settings_that_a_command_could_plant_below_the_trusted_directory_are_not_obeyed(
@@ -126,7 +127,6 @@ def test_settings_that_a_command_could_plant_below_the_trusted_directory_are_not
     assert config.trust is TrustLevel.TRUSTED
     assert config.model != "evil"
     assert "evil" not in config.mcp_servers
-    assert planted not in [layer.folder for layer in config.layers]
     assert any(str(planted) in warning for warning in config.warnings)
     trust(home, project / "sub")
     assert load(cwd=project / "sub").model == "evil"

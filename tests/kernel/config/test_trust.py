@@ -168,11 +168,11 @@ def test_trusted_project_sets_no_keys_addresses_sandbox_or_approvals(load: Load,
     record_trust(home, project)
     before = load()
     set_project_config(project, FORBIDDEN)
-    after = load()
+    after = load(trust=True)
     changed = {
         name
         for name in before.__struct_fields__
-        if getattr(before, name) != getattr(after, name) and name not in {"warnings", "layers"}
+        if getattr(before, name) != getattr(after, name) and name not in {"warnings", "layers", "confirmed"}
     }
     assert changed == {"model", "tools", "sandbox", "mcp_servers"}
     assert after.tools.web_search == "disabled"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codex_cli.earlier_thread import earlier_thread
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import UsageError
+
+if TYPE_CHECKING:
+    from codex_store.home import Home
 
 
 def run_page_command(parsed: Parsed) -> int:
@@ -31,6 +34,8 @@ def run_page_command(parsed: Parsed) -> int:
     info = None if earlier is None else stored_thread(home, earlier.name, None if earlier.everywhere else cwd)
     if info is not None and parsed.one("cd") is None and info.cwd and os.path.isdir(info.cwd):
         cwd = Path(info.cwd)
+    if parsed.flag("trust"):
+        _trust(home, cwd, parsed)
     launch = Launch(
         options=KernelOptions(
             cwd=str(cwd),
@@ -61,13 +66,20 @@ def _flags(parsed: Parsed) -> dict[str, Any]:
         "add_dirs": parsed.many("add_dir"),
         "full_auto": parsed.flag("full_auto"),
         "bypass": parsed.flag("dangerously_bypass_approvals_and_sandbox"),
-        "trust": parsed.flag("trust"),
         "strict": parsed.flag("strict_config"),
         "oss": parsed.flag("oss"),
         "search": parsed.flag("search"),
         "demo": parsed.flag("demo"),
     }
     return {name: value for name, value in flags.items() if value}
+
+
+def _trust(home: Home, cwd: Path, parsed: Parsed) -> None:
+    """Take the person's word now and once: threads that the page opens later do not take it again."""
+    from codex_kernel.config.flags import Flags
+    from codex_kernel.config.load import load_config
+
+    load_config(home=home, cwd=cwd, overrides=parsed.many("config"), flags=Flags(trust=True))
 
 
 def _directory(given: str | None) -> Path:

@@ -44,7 +44,7 @@ APPROVAL = Option(
     choices=APPROVAL_POLICIES,
     help="When to ask before a command runs",
 )
-TRUST = Option("--trust", help="Remember this project as trusted: its config, hooks and rules then count")
+TRUST = Option("--trust", help="Trust this project: its config, rules and skills count, as they are now")
 STRICT = Option("--strict-config", help="Refuse config keys that are not known, instead of a warning")
 LOCAL = Option(
     "--local-provider",

@@ -120,8 +120,8 @@ def load_config(
     except ConfigError as error:
         raise _placed(error, all_layers) from error
     if target:
-        record_trust(home, target)
         of_project.record(home)
+        record_trust(home, target)
     return _with_notice_of_neighbours(config, home, _trust_tree(home, users, flags), env)
 
 

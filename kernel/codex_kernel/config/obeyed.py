@@ -20,7 +20,7 @@ from codex_kernel.config.confirmed import (
 from codex_kernel.config.layers import Layer, parse_toml, read_text
 from codex_kernel.config.overrides import Tree, shown_key
 from codex_kernel.config.project import between
-from codex_kernel.config.trust import Trust, trusted_directories
+from codex_kernel.config.trust import Trust, record_trust, trust_target, trusted_directories
 from codex_kernel.config.types import TrustLevel
 from codex_protocol.errors import ConfigError
 from codex_store.home import Home
@@ -65,20 +65,31 @@ def obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust, *, confirm
         return Obeyed()
     # Whoever trusts one directory inside a project has said nothing about the directories above it.
     base = cwd if project is None or trust.root == cwd else project
-    directories = between(base, cwd)
     folders = tuple(folder for folder in codex_folders(base, cwd) if not same(folder, home.root))
+    if confirm:
+        found = digests_now(base, between(base, cwd), cwd)
+        return Obeyed(folders=folders, confirmed=Confirmed(base, found), found=found, root=trust.root)
     records = ConfirmedFiles(home)
     try:
         known = records.read().get(str(trust.root))
-        if confirm:
-            found = digests_now(base, directories, cwd)
-            return Obeyed(folders=folders, confirmed=Confirmed(base, found), found=found, root=trust.root)
         if known is None:
             known = digests_now(trust.root, [trust.root], trust.root)
             records.add({str(trust.root): known})
     except ConfigError as error:
         return Obeyed(folders=folders, confirmed=Confirmed(base), notices=(str(error),))
     return Obeyed(folders=folders, confirmed=Confirmed(base, known))
+
+
+def trust_now(home: Home, cwd: Path, project: Path | None) -> None:
+    """Write down that the user trusts the directory, and confirms what is obeyed there as it is now.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    target = trust_target(cwd, project)
+    of_project = obeyed(home, cwd, project, Trust(TrustLevel.TRUSTED, target), confirm=True)
+    of_project.record(home)
+    record_trust(home, target)
 
 
 def look_at_the_trusted(home: Home, tree: Tree, roots: Iterable[str]) -> None:

@@ -27,14 +27,15 @@ END = "<!-- settings: end -->"
 _INTRODUCTION = """\
 Settings stand in `$CODEX_HOME/config.toml` (`~/.codex/config.toml`). Where several places set a key, the last of these
 wins: the default, `config.toml`, the profile chosen with `-p NAME` or `profile` (the table `[profiles.NAME]`, then the
-file `NAME.config.toml` beside `config.toml`), `.codex/config.toml` of the trusted directory
-itself (not of folders below it), `-c key=value` in the order given, options of their own such as `--model`. Tables are
-merged key by key. Unlike upstream's releases of August 2025, `-c` is stronger than a profile.
+file `NAME.config.toml` beside `config.toml`), `.codex/config.toml` of a trusted project from its root down to the working
+directory, `-c key=value` in the order given, options of their own such as `--model`. Tables are merged key by key.
+Unlike upstream's releases of August 2025, `-c` is stronger than a profile.
 
 `-c` takes a TOML value; what is none is taken as text. A part of the key that holds a dot is quoted:
 `-c 'projects."/a.b".trust_level=trusted'`. A key nobody knows gets a warning, or stops the run with `--strict-config`.
 
-A project's file is read only when you trust the directory (`--trust`), and even then keys, addresses, sandbox,
+A project's file counts only when you trust the directory (`--trust`), and with the content it had then: once it is new
+or changed, a warning names it, and it counts again after one start with `--trust`. Even then keys, addresses, sandbox,
 approvals, web search, notifications and the environment of commands are yours alone. It may set: {allowed}. Of `tools`
 it may set {tools}; of `sandbox` only `deny_read`, which adds to yours; of its MCP servers not {server}. A server of
 yours it cannot change.

@@ -70,7 +70,7 @@ class Agent:
         """Whether what is typed may be written down (`history.persistence`); not, while the settings cannot be read."""
         if self.config is None:
             try:
-                self.config = load(self._next, find_home(), self._hidden)
+                self.config = self._load(find_home())
             except CodexError:
                 return False
         return self.config.history.persistence != "none"
@@ -106,7 +106,7 @@ class Agent:
         """
         async with self._lock:
             if self.current is None:
-                self.current = await self._open(self._next)
+                self.current = await self._open()
             return self.current
 
     async def replace(self, *, resume: str | None = None, fork: str | None = None) -> Thread:
@@ -128,9 +128,15 @@ class Agent:
             if thread is not None:
                 await thread.aclose()
 
-    async def _open(self, options: KernelOptions) -> Thread:
-        home = find_home()
-        self.config = config = load(options, home, self._hidden)
+    def _load(self, home: Home) -> Config:
+        """The settings. `trust` is the person's word about the files of that moment: it is taken once."""
+        config = load(self._next, home, self._hidden)
+        self.options, self._next = _trust_taken(self.options), _trust_taken(self._next)
+        return config
+
+    async def _open(self) -> Thread:
+        home, options = find_home(), self._next
+        self.config = config = self._load(home)
         resume = find_stored(home, options.resume) if options.resume else config.experimental_resume
         fork = find_stored(home, options.fork) if options.fork else None
         if self._start is not None:
@@ -146,6 +152,11 @@ class Agent:
     def _tell(self, numbered: NumberedEvent) -> None:
         for listener in tuple(self._listeners):
             listener(numbered)
+
+
+def _trust_taken(options: KernelOptions) -> KernelOptions:
+    flags = {name: value for name, value in options.flags.items() if name != "trust"}
+    return msgspec.structs.replace(options, flags=flags)
 
 
 async def _start_thread(

@@ -139,7 +139,11 @@ async def cancel_login(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any
 
 
 async def trust(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
-    """`{trusted}`: write down whether the thread's directory is trusted; counts when the thread is opened again."""
+    """`{trusted}`: write down whether the thread's directory is trusted, its files as they are now.
+
+    It counts when the thread is opened again.
+    """
+    from codex_kernel.config.obeyed import trust_now
     from codex_kernel.config.trust import record_trust
     from codex_kernel.config.types import TrustLevel
     from codex_store.home import find_home
@@ -148,8 +152,11 @@ async def trust(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(trusted, bool):
         raise UsageError("'trusted' must be true or false")
     await agent.thread()
-    level = TrustLevel.TRUSTED if trusted else TrustLevel.UNTRUSTED
-    await asyncio.to_thread(record_trust, find_home(), _trusted_as(_config(agent)), level)
+    home, config = find_home(), _config(agent)
+    if trusted:
+        await asyncio.to_thread(trust_now, home, config.cwd, config.project_root)
+    else:
+        await asyncio.to_thread(record_trust, home, _trusted_as(config), TrustLevel.UNTRUSTED)
     return {}
 
 

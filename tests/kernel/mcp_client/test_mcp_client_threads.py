@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from codex_kernel.config.confirmed import programs_of
 from codex_kernel.config.types import McpServer
 from codex_kernel.model.scripted import calls, says
 from codex_protocol import events as ev
@@ -149,6 +151,24 @@ async def test_a_server_that_dies_is_restarted_and_told_of_once(tmp_path: Path):
         assert output(watched, "c2").output == '{"result":2}'
         assert output(watched, "c4").output == '{"result":4}'
         assert len([warning for warning in watched.all(ev.Warning) if "restarted" in warning.message]) == 1
+
+
+async def test_a_projects_server_is_not_started_again_once_its_program_was_changed(tmp_path: Path):
+    program = tmp_path / "server.py"
+    program.write_bytes(SERVER.read_bytes())
+    server = msgspec.structs.replace(required(), args=("-P", str(program), "stdio"))
+    bound = {"py": programs_of((server.command or "", *server.args), tmp_path)}
+    script = (
+        [calls("py__add", {"a": 1, "b": 1}, call_id="c1")],
+        [calls("py__die", {}, call_id="c2")],
+        [calls("py__add", {"a": 1, "b": 1}, call_id="c3")],
+        [says("done")],
+    )
+    async with running(tmp_path, *script, mcp_servers={"py": server}, bound_servers=bound) as watched:
+        program.write_text(program.read_text() + "\n# and more\n")
+        await watched.turn()
+        assert output(watched, "c1").output == '{"result":2}'
+        assert f"{program} was changed since you trusted it" in str(output(watched, "c3").output)
 
 
 async def test_results_that_are_images_errors_and_endless_texts_are_mapped(tmp_path: Path):

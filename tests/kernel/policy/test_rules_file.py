@@ -137,6 +137,19 @@ def test_layers_add_up_and_only_their_rules_files_are_read(tmp_path: Path) -> No
     assert decided(rules, "a") == "forbidden"
 
 
+def test_of_a_file_that_does_not_count_in_full_only_what_forbids_and_asks_does(tmp_path: Path) -> None:
+    path = tmp_path / "rules" / "x.rules"
+    path.parent.mkdir()
+    path.write_text(
+        'prefix_rule(["a"])\nprefix_rule(["b"], "prompt")\nprefix_rule(["c"], "forbidden")\n'
+        'host_executable("ls", ["/tmp/ls"])\n'
+    )
+    rules = load_rules([tmp_path], lambda file, text: file != path or text != path.read_text())
+    assert [decided(rules, word) for word in ("a", "b", "c")] == [None, "prompt", "forbidden"]
+    allowing = rules.with_rules(parse_rules('prefix_rule(["ls"])', "y.rules").rules)
+    assert decided(allowing, "/tmp/ls") is None
+
+
 @pytest.mark.parametrize("made", ["folder", "binary", "pipe", "long"])
 def test_what_is_no_rules_file_is_refused_and_not_waited_for(tmp_path: Path, made: str) -> None:
     import os

@@ -27,9 +27,9 @@ END = "<!-- settings: end -->"
 _INTRODUCTION = """\
 Settings stand in `$CODEX_HOME/config.toml` (`~/.codex/config.toml`). Where several places set a key, the last of these
 wins: the default, `config.toml`, the profile chosen with `-p NAME` or `profile` (the table `[profiles.NAME]`, then the
-file `NAME.config.toml` beside `config.toml`), `.codex/config.toml` of a trusted project from its root down to the working
-directory, `-c key=value` in the order given, options of their own such as `--model`. Tables are merged key by key.
-Unlike upstream's releases of August 2025, `-c` is stronger than a profile.
+file `NAME.config.toml` beside `config.toml`), `.codex/config.toml` of a trusted project from its root down to the
+working directory, `-c key=value` in the order given, options of their own such as `--model`. Tables are merged key by
+key. Unlike upstream's releases of August 2025, `-c` is stronger than a profile.
 
 `-c` takes a TOML value; what is none is taken as text. A part of the key that holds a dot is quoted:
 `-c 'projects."/a.b".trust_level=trusted'`. A key nobody knows gets a warning, or stops the run with `--strict-config`.

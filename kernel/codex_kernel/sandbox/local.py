@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import ladder
@@ -23,6 +24,16 @@ from codex_kernel.sandbox.words import facts_of
 from codex_protocol.errors import SandboxError
 from codex_protocol.events import SandboxFacts
 from codex_protocol.policy import DangerFullAccess, SandboxPolicy
+
+_turnstiles: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _turnstile() -> asyncio.Semaphore:
+    """Lets one helper of the process be warmed at a time: a hundred at once would leave no processor to the loop.
+
+    A command that needs its helper passes by.
+    """
+    return _turnstiles.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
 
 
 class LocalSandbox:
@@ -67,10 +78,11 @@ class LocalSandbox:
         task.add_done_callback(self._warming.discard)
 
     async def _warm(self, policy: SandboxPolicy, workspace: Path) -> None:
-        try:
-            await self._slot(policy, workspace).helper()
-        except SandboxError:
-            return  # the command that needs it reports it
+        async with _turnstile():
+            try:
+                await self._slot(policy, workspace).helper()
+            except SandboxError:
+                return  # the command that needs it reports it
 
     async def start(self, command: Command) -> Process:
         """See `Sandbox`."""

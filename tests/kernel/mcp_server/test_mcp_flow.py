@@ -47,7 +47,8 @@ def test_a_ping_is_answered_while_100_elicitations_are_open(tmp_path: Path):
             before = time.monotonic()
             assert client.ask("ping")["result"] == {}
             times.append(time.monotonic() - before)
-        assert statistics.median(times) < 0.05  # the first ones wait for the processor that 100 sandboxes still use
+        assert statistics.median(times) < 0.05
+        assert times[0] < 0.5  # helpers of the 100 sandboxes are warmed one after another, not all at once
 
 
 def test_the_end_of_input_ends_the_server_though_nobody_reads_its_output(tmp_path: Path):

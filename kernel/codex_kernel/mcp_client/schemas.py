@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from codex_kernel.mcp_client.server_words import seen_by_people
+
 Schema = dict[str, Any]
 
 _SUPPORTED = ("object", "array", "string", "number", "integer", "boolean")
@@ -46,7 +48,7 @@ class _Cleaner:
         clean: Schema = {"type": "number" if kind == "integer" else kind}
         description = schema.get("description")
         if isinstance(description, str):
-            clean["description"] = description[:_MAX_DESCRIPTION]
+            clean["description"] = seen_by_people(description, _MAX_DESCRIPTION)
         if kind == "object":
             self._object(schema, clean, depth)
         elif kind == "array":

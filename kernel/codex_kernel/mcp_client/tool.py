@@ -15,6 +15,7 @@ from codex_kernel.mcp_client.interface import McpError, Progress, ToolFacts
 from codex_kernel.mcp_client.names import NAMESPACE
 from codex_kernel.mcp_client.results import failed, for_event, for_model
 from codex_kernel.mcp_client.schemas import sanitised
+from codex_kernel.mcp_client.server_words import seen_by_people
 from codex_kernel.model.interface import FunctionTool, ToolSpec
 from codex_kernel.policy.decide_mcp import McpQuestion, mcp_digest
 from codex_kernel.policy.interface import Ask, Deny
@@ -43,7 +44,7 @@ class McpTool:
         self._facts = facts
         self._spec = FunctionTool(
             name=name,
-            description=facts.description[:_MAX_DESCRIPTION],
+            description=seen_by_people(facts.description, _MAX_DESCRIPTION),
             parameters=sanitised(facts.input_schema),
         )
 

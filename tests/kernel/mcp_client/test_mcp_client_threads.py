@@ -21,6 +21,7 @@ from tests.support.peers import MODULES
 from tests.support.threads import Watched, running
 
 SERVER = Path(__file__).parents[2] / "support" / "mcp_python_server.py"
+FILES = MODULES / "@modelcontextprotocol" / "server-filesystem" / "dist" / "index.js"
 EVERYTHING = MODULES / "@modelcontextprotocol" / "server-everything" / "dist" / "index.js"
 
 
@@ -363,6 +364,32 @@ async def test_the_official_reference_server_from_npm_works(tmp_path: Path):
     async with running(tmp_path, *script, mcp_servers={"every": server}) as watched:
         await watched.turn()
         assert "Echo: hi" in str(output(watched, "c1").output)
+
+
+async def test_the_official_file_server_reads_by_itself_and_asks_before_it_writes(tmp_path: Path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "a.txt").write_text("from a file")
+    written = shared / "b.txt"
+    server = McpServer(command="node", args=(str(FILES), str(shared)), required=True, startup_timeout_sec=20)
+    script = (
+        [calls("files__read_text_file", {"path": str(shared / "a.txt")}, call_id="c1")],
+        [calls("files__read_text_file", {"path": "/etc/hostname"}, call_id="c2")],
+        [calls("files__write_file", {"path": str(written), "content": "x"}, call_id="c3")],
+        [says("done")],
+    )
+    async with running(
+        tmp_path, *script, can_ask=True, approval_policy=ApprovalPolicy.ON_REQUEST, mcp_servers={"files": server}
+    ) as watched:
+        watched.thread.submit(UserInput(items=(TextInput("go"),)))
+        asked = await watched.until(ev.McpApprovalRequest)
+        assert (asked.server, asked.tool) == ("files", "write_file")
+        assert not written.exists()
+        watched.thread.submit(McpApproval(id=asked.approval_id, decision=ReviewDecision.APPROVED))
+        await watched.until(ev.TaskComplete)
+        assert "from a file" in str(output(watched, "c1").output)
+        assert "outside allowed directories" in str(output(watched, "c2").output)
+        assert written.read_text() == "x"
 
 
 async def test_no_process_of_a_server_outlives_the_thread(tmp_path: Path):

@@ -68,7 +68,8 @@ def diff_in(answer: bytes, task_id: str) -> str:
 
 async def _fetch(task_id: str, config: Config, home: Home) -> bytes:
     from codex_kernel.auth.manager import AuthManager
-    from codex_kernel.model.http import import_httpx, make_client, timeout, uses_proxy
+    from codex_kernel.model.http import uses_proxy
+    from codex_kernel.model.through_httpx import import_httpx, make_httpx
     from codex_kernel.model.user_agent import user_agent
 
     url = f"{config.chatgpt_base_url.rstrip('/')}/wham/tasks/{quote(task_id, safe='')}"
@@ -80,8 +81,8 @@ async def _fetch(task_id: str, config: Config, home: Home) -> bytes:
         await manager.aclose()
     headers = {**_authorised(login), "Content-Type": "application/json", "User-Agent": user_agent(os.environ)}
     try:
-        async with asyncio.timeout(_LONGEST_S), make_client(not uses_proxy(url)) as client:
-            response = await client.get(url, headers=headers, timeout=timeout(_LONGEST_S))
+        async with asyncio.timeout(_LONGEST_S), make_httpx(proxies=uses_proxy(url)) as client:
+            response = await client.get(url, headers=headers, timeout=_LONGEST_S)
     except TimeoutError:
         raise CodexError(f"the task {task_id} was not told of within {_LONGEST_S:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

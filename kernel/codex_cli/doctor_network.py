@@ -72,14 +72,15 @@ def _certificates(config: Config, env: Mapping[str, str]) -> Finding:
 
 
 def _answer(config: Config, url: str) -> Finding:
-    from codex_kernel.model.http import import_httpx, make_client, uses_proxy
+    from codex_kernel.model.http import uses_proxy
+    from codex_kernel.model.through_httpx import import_httpx, make_httpx
 
     httpx = import_httpx()
 
     async def ask() -> int:
         async with (
             asyncio.timeout(_LONGEST_S),
-            make_client(not uses_proxy(url), config.provider.ca_certificate) as client,
+            make_httpx(proxies=uses_proxy(url), ca_certificate=config.provider.ca_certificate) as client,
             client.stream("GET", url.rstrip("/") + "/models") as response,
         ):
             return int(response.status_code)

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import pytest
 from nbclient import NotebookClient
 
 from codex_client import Codex
+from codex_client.papermill import SETTINGS
+from codex_kernel.jupyter import setting_lines
 from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, encode_options
 from tests.support.codex_clients import end_servers, make_home
 from tests.support.model_server import ModelServer, Request
@@ -145,7 +148,6 @@ def test_threads_are_data(settings: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_many_directories_take_parameters_by_papermill(settings: dict[str, Any], tmp_path: Path) -> None:
-    papermill = pytest.importorskip("papermill", reason="the test extra is not installed")
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
@@ -163,6 +165,32 @@ def test_many_directories_take_parameters_by_papermill(settings: dict[str, Any],
     assert "one done" in text
     assert "two done" in text
     assert all((folder / "CODEX_TOUR.md").exists() for folder in folders)
+
+
+def test_first_steps_take_parameters_by_papermill_as_settings_and_as_words(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(OPTIONS_VARIABLE, encode_options(KernelOptions(flags={"demo": True})))
+    work = Path(settings["cwd"])
+    (work / "app.py").write_text("print('hello')\n")
+    papermill.execute_notebook(
+        NOTEBOOKS / "01-first-steps.ipynb",
+        tmp_path / "out.ipynb",
+        parameters={"sandbox": "workspace-write", "name": "nightly", "audience": "new colleagues"},
+        kernel_name="codex",
+        progress_bar=False,
+        cwd=work,
+    )
+    notebook = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    (added,) = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", ())]
+    assert added.source.startswith("%sandbox workspace-write\n%name nightly\n")
+    assert added.source.endswith("\n- audience: new colleagues")
+    assert "the thread is called nightly" in shown(notebook)
+    assert (work / "CODEX_TOUR.md").exists()  # the first setting counted: it may write
+
+
+def test_papermill_knows_the_settings_of_the_kernel() -> None:
+    assert frozenset(setting_lines.SETTINGS) == SETTINGS
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)

@@ -31,7 +31,7 @@ from codex_kernel.config.overrides import Tree, join_key, mapping_tree, override
 from codex_kernel.config.project import project_root
 from codex_kernel.config.resolve import Gathered, resolve
 from codex_kernel.config.schema import ConfigToml
-from codex_kernel.config.trust import Trust, record_trust, trust_of, trust_target
+from codex_kernel.config.trust import Trust, record_trust, trust_of, trust_target, trusted_directories
 from codex_kernel.config.types import Config, ConfigLayer, HookTable, TrustLevel
 from codex_protocol.errors import ConfigError
 from codex_protocol.policy import WorkspaceWrite
@@ -71,7 +71,8 @@ def load_config(
     users = merge(below, command_line.tree)
     project = project_root(cwd, users.get("project_root_markers", ConfigToml().project_root_markers))
     target = trust_target(cwd, project) if flags.trust else None
-    trust = Trust(TrustLevel.TRUSTED, target) if target else trust_of(cwd, project, _trust_tree(home, users, flags))
+    said = _trust_tree(home, users, flags)
+    trust = Trust(TrustLevel.TRUSTED, target) if target else trust_of(cwd, project, said)
     of_project = obeyed(home, cwd, project, trust, confirm=flags.trust)
     projects, unconfirmed = _project_layers(of_project)
 
@@ -103,6 +104,7 @@ def load_config(
         cwd=cwd,
         project_root=project,
         trust=trust,
+        trusted_directories=tuple(trusted_directories(said)),
         settings=msgspec.convert(settings, ConfigToml) if settings else ConfigToml(),
         profile=_profile_name(users, flags),
         given=frozenset(settings),
@@ -122,7 +124,7 @@ def load_config(
     if target:
         of_project.record(home)
         record_trust(home, target)
-    return _with_notice_of_neighbours(config, home, _trust_tree(home, users, flags), env)
+    return _with_notice_of_neighbours(config, home, env)
 
 
 def _working_directory(cwd: Path, cd: Path | None) -> Path:
@@ -207,13 +209,13 @@ def _project_layers(of_project: Obeyed) -> tuple[list[Layer], list[str]]:
     return layers, notices
 
 
-def _with_notice_of_neighbours(config: Config, home: Home, tree: Tree, env: Mapping[str, str]) -> Config:
+def _with_notice_of_neighbours(config: Config, home: Home, env: Mapping[str, str]) -> Config:
     """The config, once other trusted directories that its commands may write have been looked at."""
     policy = config.sandbox_policy
     more = policy.writable_roots if isinstance(policy, WorkspaceWrite) else ()
     roots = [str(config.cwd), *more, "/tmp", *filter(None, [env.get("TMPDIR")])]  # noqa: S108 - the policy grants it
     try:
-        look_at_the_trusted(home, tree, roots)
+        look_at_the_trusted(home, config.trusted_directories, roots)
     except ConfigError as error:
         return msgspec.structs.replace(config, warnings=tuple(dict.fromkeys([*config.warnings, str(error)])))
     return config

@@ -20,7 +20,7 @@ from codex_kernel.config.confirmed import (
 from codex_kernel.config.layers import Layer, parse_toml, read_text
 from codex_kernel.config.overrides import Tree, shown_key
 from codex_kernel.config.project import between
-from codex_kernel.config.trust import Trust, record_trust, trust_target, trusted_directories
+from codex_kernel.config.trust import Trust, record_trust, trust_target
 from codex_kernel.config.types import TrustLevel
 from codex_protocol.errors import ConfigError
 from codex_store.home import Home
@@ -92,7 +92,7 @@ def trust_now(home: Home, cwd: Path, project: Path | None) -> None:
     record_trust(home, target)
 
 
-def look_at_the_trusted(home: Home, tree: Tree, roots: Iterable[str]) -> None:
+def look_at_the_trusted(home: Home, trusted: Iterable[Path], roots: Iterable[str]) -> None:
     """Write down what is in trusted directories below what commands may write, where nobody looked before.
 
     Otherwise a command of this thread could put something there that the first start in one of them would take for
@@ -100,14 +100,14 @@ def look_at_the_trusted(home: Home, tree: Tree, roots: Iterable[str]) -> None:
 
     Args:
         home: Where the record is.
-        tree: The user's settings.
+        trusted: Every directory the user trusts.
         roots: Directories that commands may write.
 
     Raises:
         ConfigError: The record cannot be read or written.
     """
     writable = [Path(os.path.realpath(root)) for root in roots]
-    inside = [path for path in trusted_directories(tree) if any(path.is_relative_to(root) for root in writable)]
+    inside = [path for path in trusted if any(path.is_relative_to(root) for root in writable)]
     if not inside:
         return
     records = ConfirmedFiles(home)

@@ -79,6 +79,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     cwd: Path
     project_root: Path | None
     trust: Trust
+    trusted_directories: tuple[Path, ...]
     settings: ConfigToml
     profile: str | None
     given: frozenset[str]
@@ -115,6 +116,7 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         cwd=gathered.cwd,
         project_root=gathered.project_root,
         trust=gathered.trust.level,
+        trusted_directories=gathered.trusted_directories,
         trusted_root=gathered.trust.root if gathered.trust.level is TrustLevel.TRUSTED else None,
         model=model,
         model_provider=provider_id,

@@ -178,6 +178,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     trusted_root: Path | None = None
     """The directory the user trusted: `cwd`, the project's root or a worktree's main directory; None when untrusted."""
     trust: TrustLevel = TrustLevel.UNKNOWN
+    trusted_directories: tuple[Path, ...] = ()
+    """Every directory the user trusts, wherever it is; as it was written down."""
     model: str
     model_provider: str
     """The provider's id, the config key."""

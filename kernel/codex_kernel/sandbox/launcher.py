@@ -36,7 +36,7 @@ def make_sandbox(
         lowest_rung: For tests: no rung above this number is tried.
         layers: For tests: what may be used at all.
     """
-    places = _places(home_root, runtime_dir, private_dirs)
+    places = _places(config, home_root, runtime_dir, private_dirs)
     cwd = os.path.realpath(config.cwd)
     if sys.platform == "win32":
         from codex_kernel.sandbox.unsupported import NoSandbox
@@ -60,16 +60,17 @@ def plan_of(
     host = _host()
     workspace = os.path.realpath(config.cwd)
     denied = DeniedPaths(config.sandbox.deny_read, workspace, host).paths()
-    places = _places(home_root, runtime_dir, private_dirs)
+    places = _places(config, home_root, runtime_dir, private_dirs)
     roots = Roots(host).of(policy, workspace)
     return plan(policy, workspace, places, config.sandbox, host, roots=roots, denied=denied)
 
 
-def _places(home_root: Path, runtime_dir: Path, private_dirs: Sequence[Path]) -> Places:
+def _places(config: Config, home_root: Path, runtime_dir: Path, private_dirs: Sequence[Path]) -> Places:
     return Places(
         home=os.path.realpath(home_root),
         private=tuple(dict.fromkeys(os.path.realpath(path) for path in (runtime_dir, *private_dirs))),
         code=_own_code(),
+        trusted=tuple(map(str, config.trusted_directories)),
     )
 
 

@@ -42,6 +42,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     """The runtime directory, and where short socket names live."""
     code: tuple[str, ...] = ()
     """What the agent itself is loaded from."""
+    trusted: tuple[str, ...] = ()
+    """Directories the user trusts: what is protected at their top is so wherever they lie."""
 
 
 class Mask(msgspec.Struct, frozen=True):
@@ -110,6 +112,8 @@ def plan(
         for root in (host.real(path) for path in (workspace, *policy.writable_roots)):
             if root in roots:
                 plan_.names_below(root)
+    for directory in places.trusted:
+        plan_.existing_names_of(directory)
     masks = _masks(workspace, places, denied, host)
     for mask in masks:
         plan_.absent(mask.path)
@@ -171,6 +175,15 @@ class _Protection:
             if self.host.kind(path) is None:
                 self.absent(path)
             else:
+                self._existing(path)
+
+    def existing_names_of(self, directory: str) -> None:
+        """The same names at the top of a directory inside a root, where they exist."""
+        if not self._in_roots(directory):
+            return
+        for name in repositories.PROTECTED_NAMES:
+            path = os.path.join(directory, name)
+            if self.host.kind(path) is not None:
                 self._existing(path)
 
     def names_below(self, root: str) -> None:

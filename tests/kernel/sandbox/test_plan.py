@@ -75,6 +75,16 @@ def test_what_a_link_inside_a_root_leads_to_is_no_root(links, roots) -> None:
     assert Roots(host).of(policy, "/w") == roots
 
 
+def test_what_is_trusted_is_protected_where_nobody_searches_and_only_what_is_there() -> None:
+    tree: dict[str, str | None] = {f"/tmp/{name}/.git/HEAD": "x" for name in ("mine", "other")}
+    tree |= {"/elsewhere/.git/HEAD": "x", "/tmp/mine/.codex/config.toml": "x"}
+    places = Places(home="/home/u/.codex", private=(), trusted=("/tmp/mine", "/elsewhere", "/tmp/gone"))
+    made = planned(tree, WorkspaceWrite(), places=places)
+    assert made.read_only == ("/tmp/mine/.codex", "/tmp/mine/.git")
+    assert not any("mine" in path for path in made.placeholders)
+    assert made.anchors == ("/tmp/mine",)
+
+
 def test_read_only_has_nothing_to_protect() -> None:
     made = planned({"/w/.git": None}, ReadOnly())
     assert (made.roots, made.read_only, made.placeholders) == ((), (), ())

@@ -19,6 +19,7 @@ _NAMESPACES = 0x7E020080
 _X32 = 0x40000000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _SET_ATTRIBUTES = (0x40086602, 0x40046602, 0x401C5820)  # FS_IOC_SETFLAGS, its 32-bit form, FS_IOC_FSSETXATTR
+_S_ISUID = 0x800
 _S_IFMT, _S_IFCHR, _S_IFBLK = 0xF000, 0x2000, 0x6000
 
 # fmt: off
@@ -78,6 +79,8 @@ def build(*, inet: bool, unix: bool, namespaces: bool, arch: str | None = None) 
     if "mknod" in nr:
         out.among(bpf.EQUAL, (nr["mknod"],), _mknod(mode=1))
     out.among(bpf.EQUAL, (nr["mknodat"],), _mknod(mode=2))
+    out.among(bpf.EQUAL, tuple(nr[name] for name in ("chmod", "fchmod") if name in nr), _mode(argument=1))
+    out.among(bpf.EQUAL, (nr["fchmodat"], nr["fchmodat2"]), _mode(argument=2))
     if not namespaces:
         out.among(bpf.EQUAL, tuple(nr[name] for name in _OF_A_PROCESS), _only_self(argument=0))
         out.among(bpf.EQUAL, (nr["setpriority"], nr["ioprio_set"]), _only_self(argument=1))
@@ -167,6 +170,19 @@ def _mknod(*, mode: int) -> bpf.Filter:
     out.mask(_S_IFMT)
     out.when(bpf.EQUAL, _S_IFCHR, bpf.errno(EPERM))
     out.when(bpf.EQUAL, _S_IFBLK, bpf.errno(EPERM))
+    out.verdict(bpf.ALLOW)
+    return out
+
+
+def _mode(*, argument: int) -> bpf.Filter:
+    """No set-user-ID bit: others who run the file would act as its owner, outside the sandbox.
+
+    A file can be made with the bit, but loses it with the first byte written. The set-group-ID bit stays: directories
+    of shared trees have it, and copying them would fail.
+    """
+    out = bpf.Filter()
+    out.load(bpf.low(argument))
+    out.when(bpf.ANY_BIT, _S_ISUID, bpf.errno(EPERM))
     out.verdict(bpf.ALLOW)
     return out
 

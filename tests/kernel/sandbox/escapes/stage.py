@@ -93,7 +93,7 @@ class Stage:
             )
         )
         host = RealHost(user_home=str(tree.user_home), temp_dir=None)
-        places = Places(home=str(tree.home), private=(str(tree.runtime),), code=(str(tree.code),))
+        places = Places(home=str(tree.home), private=(str(tree.runtime),), code=(str(tree.code),), trusted=tree.trusted)
         denied = DeniedPaths(tree.settings.deny_read, str(tree.root), host).paths()
         roots = Roots(host).of(policy, str(tree.root))
         made = plan(policy, str(tree.root), places, tree.settings, host, roots=roots, denied=denied)

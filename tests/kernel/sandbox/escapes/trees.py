@@ -18,6 +18,7 @@ class Tree:
     folder: Path
     settings: SandboxSettings = field(default_factory=SandboxSettings)
     more_roots: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.root, self.outside, self.user_home = (self.folder / name for name in ("work", "outside", "user"))
@@ -123,6 +124,16 @@ def deep(tree: Tree) -> None:
     git_directory(tree.root / "node_modules/thing/.git")
 
 
+def trusted_unsearched(tree: Tree) -> None:
+    """A repository that the user trusts, where none is looked for."""
+    repository(tree)
+    theirs = tree.root / "node_modules/theirs"
+    git_directory(theirs / ".git")
+    (theirs / ".codex").mkdir()
+    (theirs / ".codex/config.toml").write_text("# of the project\n")
+    tree.trusted = (str(theirs),)
+
+
 def foreign_pointer(tree: Tree) -> None:
     """A command of an earlier day has left a `.git` file that names somebody else's repository; commits are allowed."""
     git_directory(tree.outside / "theirs/.git")
@@ -159,6 +170,7 @@ TREES: dict[str, Callable[[Tree], None]] = {
         submodule,
         linked,
         deep,
+        trusted_unsearched,
         foreign_pointer,
         planted_root,
         own_home_inside,

@@ -168,6 +168,20 @@ CASES = (
         holds("a/b/c/d/e/.git/config"),
         tree="deep",
     ),
+    Case(
+        "hook-of-a-trusted-repository-that-is-not-searched-for",
+        "N",
+        _in("node_modules/theirs", f"echo evil >.git/{_HOOK}"),
+        made(f"node_modules/theirs/.git/{_HOOK}"),
+        tree="trusted_unsearched",
+    ),
+    Case(
+        "settings-of-a-trusted-project-that-is-not-searched-for",
+        "N",
+        _in("node_modules", "mv theirs away; mkdir -p theirs/.codex && echo evil >theirs/.codex/config.toml"),
+        holds("node_modules/theirs/.codex/config.toml"),
+        tree="trusted_unsearched",
+    ),
     # Absent.
     Case("make-git", "N", _in("", _EVIL_GIT), holds(".git/config"), tree="plain"),
     Case("make-git-as-a-file", "N", _in("", "rmdir .git; echo 'gitdir: evil' >.git"), holds(".git"), tree="plain"),

@@ -7,6 +7,10 @@ import os
 from tests.kernel.sandbox.escapes.case import Case, Room
 
 
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in os.uname().release.split(".")[:2])
+
+
 def _kept(room: Room) -> None:
     os.utime(room.outside / "file", (1e9, 1e9))
     if room.kept.get("with_attribute"):
@@ -52,7 +56,44 @@ def _readable(room: Room) -> None:
     (room.outside / "file").chmod(0o644)
 
 
+def _runs_as_its_owner(room: Room) -> bool:
+    return bool((room.work / "program").stat().st_mode & 0o4000)
+
+
 CASES = (
+    Case("set-user-id", "S", "cp /bin/true program && chmod u+s program", _runs_as_its_owner),
+    Case(
+        "set-user-id-by-descriptor",
+        "S",
+        """
+        # python
+        write("program")
+        os.fchmod(os.open("program", os.O_RDONLY), 0o4755)
+        """,
+        _runs_as_its_owner,
+    ),
+    Case(
+        "set-user-id-by-the-newest-call",
+        "S",
+        """
+        # python
+        write("program")
+        call(452, AT_FDCWD, b"program", 0o4755, 0)
+        """,
+        _runs_as_its_owner,
+        not_here=lambda: None if _kernel() >= (6, 6) else "fchmodat2 is not there before Linux 6.6",
+    ),
+    Case(
+        "set-user-id-from-the-start",
+        "B",
+        """
+        # python
+        fd = os.open("program", os.O_WRONLY | os.O_CREAT, 0o4755)
+        os.write(fd, b"#!/bin/sh\\n")
+        """,
+        _runs_as_its_owner,
+        root=True,  # an ordinary user's loses the bit anyway
+    ),
     Case("mode", "N", "chmod 777 $OUTSIDE/file", _mode, before=_readable),
     Case(
         "mode-by-descriptor",

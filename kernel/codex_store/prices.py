@@ -14,17 +14,17 @@ _MILLION = 1_000_000
 _Amount = Annotated[float, Meta(ge=0)]
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True):
     """The price of a million tokens of one model."""
 
     input: _Amount
-    """Input that was not cached."""
+    """Price of a million tokens of input that was not cached."""
     output: _Amount
-    """Output, reasoning included."""
+    """Price of a million tokens of output, reasoning included."""
     cached_input: _Amount | None = None
-    """Input from the provider's cache. Default: as `input`."""
+    """Price of a million tokens of input from the provider's cache. Default: as `input`."""
     currency: Annotated[str, Meta(min_length=1, max_length=8)] = "USD"
-    """What the amounts are in; only shown."""
+    """What the amounts are in; only shown, never converted."""
 
     def of(self, usage: TokenUsage) -> float:
         """What these tokens cost."""

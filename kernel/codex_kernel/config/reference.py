@@ -19,6 +19,7 @@ from codex_kernel.config import schema, types
 from codex_kernel.config.explain import describe, struct_in, table_values
 from codex_kernel.config.from_project import ALLOWED, ALLOWED_TOOLS, REFUSED_OF_A_SERVER
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
+from codex_store import prices
 
 BEGIN = "<!-- settings: begin -->"
 END = "<!-- settings: end -->"
@@ -128,7 +129,7 @@ def _toml(value: Any) -> str:
 def _field_docs() -> dict[tuple[str, str], str]:
     """The string under each field, by class and field name."""
     docs: dict[tuple[str, str], str] = {}
-    for module in (types, schema):
+    for module in (types, schema, prices):
         for node in ast.parse(inspect.getsource(module)).body:
             if not isinstance(node, ast.ClassDef):
                 continue

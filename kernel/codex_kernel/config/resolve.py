@@ -49,6 +49,7 @@ _COPIED = (
     "shell_environment_policy",
     "disable_response_storage",
     "notify",
+    "prices",
     "review_model",
     "project_doc_max_bytes",
     "project_doc_fallback_filenames",

@@ -12,6 +12,7 @@ import msgspec
 
 from codex_kernel.config.types import CommandLimits, HistorySettings, McpServer, ShellEnvironmentPolicy, WireApi
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode, Summary, Verbosity
+from codex_store.prices import Price
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -130,6 +131,9 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
     """The model for reviews. Default: the thread's."""
     model_providers: dict[str, Provider] = {}
     """More providers, by id."""
+    prices: dict[str, Price] = {}
+    """What a million tokens cost, by the model's name: `[prices."gpt-5.5"]`. The page shows costs where this says them,
+    and "unknown" where not; no price is built in."""
     openai_base_url: str | None = None
     """Base URL of the built-in `openai` provider. Wins over the variable `OPENAI_BASE_URL`."""
     oss_provider: Literal["ollama", "lmstudio"] = "ollama"

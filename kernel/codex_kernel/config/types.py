@@ -13,6 +13,7 @@ import msgspec
 
 from codex_kernel.config.confirmed import Confirmed
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary, Verbosity
+from codex_store.prices import Price
 
 
 class WireApi(enum.StrEnum):
@@ -185,6 +186,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's id, the config key."""
     provider: ModelProvider
     providers: dict[str, ModelProvider] = {}
+    prices: dict[str, Price] = {}
+    """By the model's name."""
     profile: str | None = None
     model_context_window: int | None = None
     """Tokens; None: the model catalogue's."""

@@ -113,6 +113,12 @@ async def status(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+async def prices(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What tokens cost by the user's settings: model name to `codex_store.prices.Price`."""
+    await agent.thread()
+    return {} if agent.config is None else msgspec.to_builtins(agent.config.prices)
+
+
 async def commands(agent: Agent, arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """`/` commands and custom prompts: `[{name, about, prompt}]`."""
     own = [{"name": name, "about": about, "prompt": None} for name, (about, _) in COMMANDS.items()]
@@ -128,6 +134,7 @@ QUERIES: dict[str, Answer] = {
     "diff": diff,
     "changes": changes,
     "status": status,
+    "prices": prices,
     "commands": commands,
     "presets": composing.presets,
     "suggestions": composing.suggestions,

@@ -22,6 +22,7 @@ from codex_protocol.policy import (
     mode_of,
 )
 from codex_store.home import Home
+from codex_store.prices import Price
 from tests.kernel.config.conftest import Load
 
 FIXTURE = """
@@ -325,6 +326,19 @@ def test_user_config_can_be_ignored_but_not_what_it_says_about_trust(load: Load,
     assert (config.model, config.trust) == ("gpt-5.5", TrustLevel.TRUSTED)
     home.config_file.write_text("broken [")
     assert load(ignore_user_config=True).trust is TrustLevel.UNKNOWN
+
+
+def test_prices_are_the_users_alone_and_none_is_built_in(load: Load, home: Home, project: Path) -> None:
+    assert load().prices == {}
+    home.config_file.write_text('[prices."m.1"]\ninput = 2\noutput = 8.5\ncurrency = "EUR"\n')
+    trust(home, project)
+    (project / ".codex").mkdir()
+    (project / ".codex" / "config.toml").write_text('[prices."m.1"]\ninput = 0\noutput = 0\n')
+    config = load()
+    assert config.prices == {"m.1": Price(input=2, output=8.5, currency="EUR")}
+    assert any("prices" in warning for warning in config.warnings)
+    with pytest.raises(ConfigError, match=r"prices\.m\.input"):
+        load("prices.m.input=-1", "prices.m.output=1")
 
 
 def test_limits_and_git_writes_arrive(load: Load) -> None:

@@ -57,3 +57,10 @@ async def test_the_leash_names_the_files_that_instruct(tmp_path: Path):
         assert (told["servers"], told["rules"]) == ([], [])
         assert await query(client, "running") == []
         assert await query(client, "end_running") == 0
+
+
+async def test_prices_are_those_of_the_settings(tmp_path: Path, home: Path):
+    (home / "config.toml").write_text('[prices."gpt-5.5"]\ninput = 2\noutput = 8\n')
+    async with running_kernel(tmp_path, [says("one")]) as bench:
+        found = await query(await bench.client(), "prices")
+        assert found == {"gpt-5.5": {"input": 2, "output": 8, "cached_input": None, "currency": "USD"}}

@@ -130,6 +130,12 @@ class Older(_Asked, tag="older", frozen=True, kw_only=True):
     before: Short
 
 
+class Turn(_Asked, tag="turn", frozen=True, kw_only=True):
+    """Which entry does this turn begin with?"""
+
+    number: int
+
+
 class Files(_Asked, tag="files", frozen=True, kw_only=True):
     """Which files of the thread's directory match?"""
 
@@ -294,6 +300,7 @@ Asked = (
     | Review
     | HunkText
     | Older
+    | Turn
     | Files
     | Suggest
     | Expand

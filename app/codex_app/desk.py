@@ -100,6 +100,10 @@ class Desk:
             self._begin_to_open(name)
         return await asyncio.shield(self._opening[name])
 
+    def opened(self, thread_id: str) -> Room | None:
+        """The thread of that id, when somebody has opened it."""
+        return self._rooms.get(thread_id)
+
     def watch(self, thread_id: str, watcher: Callable[[], None]) -> Callable[[], None]:
         """Have `watcher` called when an open thread changes; what ends that. A thread that is not open never does."""
         room = self._rooms.get(thread_id)

@@ -93,6 +93,20 @@ class Hub:
         at = ids.index(before) if before in self.drawing.entries else 0
         return {"items": self._views(ids[max(0, at - PAGE) : at]), "more": at > PAGE}
 
+    def said(self, begins: str, again: int) -> int | None:
+        """The number of a message of the user's.
+
+        Args:
+            begins: How it begins.
+            again: How many later ones begin so too.
+        """
+        for entry in reversed(self.drawing.entries.values()):
+            if entry.fields.get("number") is not None and entry.fields["text"].startswith(begins):
+                if not again:
+                    return entry.fields["number"]
+                again -= 1
+        return None
+
     def _whole(self) -> Json:
         ids = list(self.drawing.entries)
         return {

@@ -14,6 +14,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from codex_app import asked
 from codex_app.desk import Desk
+from codex_app.places import turn_message
 from codex_app.rooms import Room, Viewer, need
 from codex_app.scribe import Scribe, Writing
 from codex_app.security import headers_for
@@ -190,6 +191,8 @@ class Link(WebSocketHandler):
                 return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
+            case asked.Turn(number=number):
+                return {"message": await turn_message(self._desk.home, self._room(), number)}
             case asked.Diff():
                 found = await self._room().query("diff")
                 text = str(found.get("diff") or "")

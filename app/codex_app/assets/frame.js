@@ -1,82 +1,103 @@
-// Inside the inspector's frame: Bokeh draws into our sections, each with a table of the same numbers beside it.
+// Inside the inspector's frame: Bokeh draws into our sections, each with the same numbers beside it as words and a table.
 import {make} from '/assets/dom.js'
 
 const told = JSON.parse(document.getElementById('told').textContent)
 const say = message => parent.postMessage(message, location.origin)
-const SECTIONS = {
-  tokens: ['plots', 'Tokens by turn'],
+const seen = {seen: false, dark: false}
+
+// One document shows one thread or all; the other one is another address.
+if (['thread', 'all'].includes(told.view)) {
+  const to = view => { const at = new URL(location); at.searchParams.set('view', view); location.replace(at) }
+  document.body.append(make('div', {role: 'group', 'aria-label': 'Which threads', cls: 'views'}, ...[['thread', 'This thread'], ['all', 'All threads']].map(([view, text]) =>
+    make('button', {type: 'button', 'aria-pressed': String(view === told.view), text, on: {click: () => to(view)}}))))
 }
 
-const bodies = new Map()
+const sections = new Map()
 for (const [place] of told.places) {
-  const [tab, title] = SECTIONS[place] || []
-  if (!tab) continue
+  if (place === 'seen') continue
   const at = make('div', {id: `at-${place}`, cls: 'drawn'})
-  const section = make('section', {'data-tab': tab, 'data-place': place, hidden: true, 'aria-labelledby': `title-${place}`}, make('h2', {id: `title-${place}`, text: title}), at)
-  bodies.set(place, {section, at})
+  const title = make('h2', {id: `title-${place}`})
+  const words = make('p', {cls: 'small words'})
+  const section = make('section', {'data-place': place, 'aria-labelledby': title.id}, title, words, at)
+  sections.set(place, {section, at, title, words})
   document.body.append(section)
 }
 
 let doc
 try {
-  const drawn = told.places.filter(([place]) => bodies.has(place))
-  const roots = Object.fromEntries(drawn.map(([place, id]) => [id, bodies.get(place).at.id]))
+  const drawn = told.places.filter(([place]) => sections.has(place))
+  const roots = Object.fromEntries(drawn.map(([place, id]) => [id, sections.get(place).at.id]))
   const [views] = await Bokeh.embed.embed_items({}, [{token: told.token, roots, root_ids: drawn.map(([, id]) => id)}])
-  doc = [...views.roots ?? views][0].model.document
+  doc = views.roots[0].model.document
 } catch (error) {
-  say({say: 'failed', text: `The plots cannot be drawn: ${error.message || error}`})
+  say({say: 'failed', text: `Plots and settings cannot be drawn: ${error.message || error}`})
   throw error
 }
-doc.on_event?.('connection_lost', () => say({say: 'lost'}))
+doc.on_event('connection_lost', () => say({say: 'lost'}))
 
-for (const [place, {section, at}] of bodies) {
-  const source = doc.get_model_by_name(`${place}-numbers`)
-  if (!source) continue
-  const legend = make('div', {cls: 'legend small'})
-  at.before(legend)
+function plot(source, {section, at, title, words}) {
+  const legend = make('ul', {cls: 'legend small'})
+  const pointed = make('p', {cls: 'small pointed', 'aria-hidden': 'true'})
   const table = make('table')
-  section.append(make('details', {}, make('summary', {text: 'Numbers'}), make('div', {cls: 'scroll', tabindex: '0'}, table)))
-  const draw = () => drawTable(table, source, section)
-  source.properties.data.change.connect(draw)
+  at.setAttribute('role', 'img')
+  at.before(legend)
+  section.append(pointed, make('details', {}, make('summary', {text: 'Numbers'}), make('div', {cls: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Numbers'}, table)))
+  const write = () => {
+    const [about] = source.tags
+    title.textContent = about.title
+    words.textContent = about.words
+    at.setAttribute('aria-label', `${about.title}, drawn; the same is in the table of numbers below`)
+    legend.hidden = about.parts.length < 2
+    legend.replaceChildren(...about.parts.map(([label, colour]) => {
+      const swatch = make('span', {cls: 'swatch'})
+      swatch.style.backgroundColor = colour
+      return make('li', {}, swatch, label)
+    }))
+    fill(table, source)
+    section.classList.toggle('none', !length(source))
+  }
+  source.properties.tags.change.connect(write)
+  source.properties.data.change.connect(write)
+  source.inspect?.connect(() => { pointed.textContent = row(source, source.inspected.indices[0]) })
   source.selected.change.connect(() => {
     const [at] = source.selected.indices
     if (at == null) return
     go(source, at)
     source.selected.indices = []
   })
-  draw()
+  write()
 }
+
+const length = source => source.data[source.tags[0].columns[0][0]]?.length ?? 0
+const written = value => typeof value === 'number' ? value.toLocaleString('en', {maximumFractionDigits: 2}) : String(value)
+const row = (source, at) => at == null ? '' : source.tags[0].columns.map(([field, name]) => typeof source.data[field][at] === 'number' ? `${name} ${written(source.data[field][at])}` : written(source.data[field][at])).join(' · ')
 
 function go(source, at) {
-  const place = source.data.goto?.[at]
-  if (place !== undefined && place !== '') say({say: 'go', place: String(place)})
+  const place = source.data.goto[at]
+  if (place) say({say: 'go', place})
 }
 
-function drawTable(table, source, section) {
-  const columns = source.tags
-  const data = source.data
-  const length = data[columns[0][0]]?.length ?? 0
+function fill(table, source) {
+  const {columns, title} = source.tags[0]
+  const cell = (field, at, row) => {
+    const value = source.data[field][row]
+    const number = typeof value === 'number'
+    if (at) return make('td', {cls: number ? 'number' : '', text: written(value)})
+    return make('th', {scope: 'row'}, source.data.goto[row] ? make('button', {type: 'button', cls: 'go', title: 'Go there', text: written(value), on: {click: () => go(source, row)}}) : written(value))
+  }
   table.replaceChildren(
-    make('caption', {cls: 'sr', text: section.querySelector('h2').textContent}),
-    make('thead', {}, make('tr', {}, ...columns.map(([, name]) => make('th', {scope: 'col', text: name})))),
-    make('tbody', {}, ...Array.from({length}, (_, row) => make('tr', {}, ...columns.map(([field], at) => {
-      const value = data[field][row]
-      const text = typeof value === 'number' ? value.toLocaleString() : String(value)
-      if (at) return make('td', {cls: typeof value === 'number' ? 'number' : '', text})
-      const to = data.goto?.[row]
-      return make('th', {scope: 'row'}, to === undefined || to === '' ? text : make('button', {type: 'button', cls: 'go', title: 'Go there', text, on: {click: () => go(source, row)}}))
-    })))))
-  section.classList.toggle('none', !length)
+    make('caption', {cls: 'sr', text: title}),
+    make('thead', {}, make('tr', {}, ...columns.map(([, name], at) => make('th', {scope: 'col', cls: at && typeof source.data[columns[at][0]]?.[0] === 'number' ? 'number' : '', text: name})))),
+    make('tbody', {}, ...Array.from({length: length(source)}, (_, row) => make('tr', {}, ...columns.map(([field], at) => cell(field, at, row))))))
 }
 
+// What can be seen of all this, and in which colours: the server draws nothing that is not seen.
 addEventListener('message', event => {
   if (event.origin !== location.origin || event.source !== parent) return
-  const {seen, tab, dark} = event.data
-  document.body.classList.toggle('dark', !!dark)
-  document.body.classList.toggle('light', !dark)
-  for (const {section} of bodies.values()) section.hidden = section.dataset.tab !== tab
-  const shown = doc.get_model_by_name('shown')
-  shown.data = {tab: [String(tab)], seen: [!!seen], dark: [!!dark]}
+  Object.assign(seen, {seen: !!event.data.seen, dark: !!event.data.dark})
+  document.body.classList.toggle('dark', seen.dark)
+  document.body.classList.toggle('light', !seen.dark)
+  doc.get_model_by_name('seen').data = {seen: [{...seen}]}
 })
 
 // Keys that are the page's: the frame hands them up.
@@ -85,4 +106,8 @@ addEventListener('keydown', event => {
   if (event.key === 'Escape' || (event.altKey && !event.ctrlKey)) { event.preventDefault(); say({say: 'key', key: event.key, code: event.code, alt: event.altKey}) }
 })
 
+for (const [place, parts] of sections) {
+  const source = doc.get_model_by_name(`${place}-numbers`)
+  if (source) plot(source, parts)
+}
 say({say: 'ready'})

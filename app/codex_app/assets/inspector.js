@@ -2,6 +2,7 @@
 import {keep, kept, make} from '/assets/dom.js'
 
 const START_MS = 20000
+const RETRY_MS = 1500
 
 export class Inspector {
   // told: {busy() -> whether a turn runs, go(place): show it in the conversation, back(): the focus where one writes}
@@ -34,8 +35,9 @@ export class Inspector {
   }
 
   // A tab that Panel draws.
-  framed(id, name) {
-    this.register({id, name, show: panel => this.frame.show(panel), hide: () => this.frame.tell()})
+  framed(id, name, view) {
+    this.register({id, name, show: panel => this.frame.show(panel, view), hide: () => this.frame.end()})
+    this.tabs.get(id).panel.classList.add('framed')
   }
 
   get opened() { return !this.element.hidden }
@@ -104,27 +106,20 @@ class Frame {
     })
   }
 
-  async show(panel) {
-    if (this.element && this.panel === panel) return this.tell()
-    const thread = this.inspector.thread
-    if (this.element && this.thread === thread) {       // the same document, another part of it
-      this.panel.setAttribute('tabindex', '-1')
-      this.panel = panel
-      panel.parentElement.append(this.element)
-      return this.tell()
-    }
+  async show(panel, view) {
+    const {thread} = this.inspector
+    if (this.element && this.panel === panel && this.thread === thread) return this.tell()
     this.end()
-    this.panel = panel
-    this.thread = thread
+    Object.assign(this, {panel, view, thread})
     const mine = this.mine = {}
-    panel.parentElement.append(this.note)
-    this.note.textContent = thread ? 'Plots and settings are being loaded …' : 'There is no thread yet.'
+    panel.append(this.note)
+    this.note.textContent = thread ? 'Loading …' : 'There is no thread yet.'
     if (!thread) return
     const problem = await this.problem()
     if (mine !== this.mine) return
     if (problem) { this.note.textContent = problem; return }
-    this.element = make('iframe', {title: 'Plots and settings of this thread', src: `/panel/inspector?thread=${encodeURIComponent(thread)}`})
-    panel.parentElement.append(this.element)
+    this.element = make('iframe', {title: `${this.inspector.tabs.get(this.inspector.tab).tab.textContent} of this thread`, src: `/panel/inspector?view=${view}&thread=${encodeURIComponent(thread)}`})
+    panel.append(this.element)
     this.timer = setTimeout(() => this.take({say: 'failed', text: 'Plots and settings do not answer; close the inspector and open it again.'}), START_MS)
   }
 
@@ -146,11 +141,11 @@ class Frame {
       this.element?.remove()
       this.element = null
       this.note.textContent = String(message.text)
-      this.inspector.body.append(this.note)
+      this.panel.append(this.note)
     } else if (say === 'lost') {
-      const {panel} = this
+      const {panel, view} = this
       this.end()
-      this.retry = setTimeout(() => { if (this.inspector.opened && !this.inspector.tabs.get(this.inspector.tab).panel.hidden) this.show(panel) }, 1500)
+      this.retry = setTimeout(() => { if (this.inspector.opened && !panel.hidden) this.show(panel, view) }, RETRY_MS)
     } else if (say === 'go') this.inspector.told.go(String(message.place))
     else if (say === 'key') document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: message.key, code: message.code, altKey: message.alt, bubbles: true, cancelable: true}))
   }
@@ -158,10 +153,8 @@ class Frame {
   // What of it can be seen, and in which colours.
   tell() {
     if (!this.element) return
-    const {inspector} = this
-    const seen = inspector.opened && !document.hidden && !!this.panel && !this.panel.hidden
-    this.element.hidden = !this.panel || this.panel.hidden
-    this.element.contentWindow?.postMessage({seen, tab: inspector.tab, dark: getComputedStyle(document.body).colorScheme === 'dark'}, location.origin)
+    const seen = this.inspector.opened && !document.hidden
+    this.element.contentWindow?.postMessage({seen, dark: getComputedStyle(document.body).colorScheme === 'dark'}, location.origin)
   }
 
   end() {

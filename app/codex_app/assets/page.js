@@ -87,8 +87,8 @@ const notifier = new Notifier({open: go})
 const firstRun = new FirstRun({ask: message => link.ask(message), go, say, back})
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()
-const inspector = new Inspector({back, busy: () => !!S.state.busy, go: place => say(`turn ${place}`)})
-inspector.framed('plots', 'Plots')
+const inspector = new Inspector({back, busy: () => !!S.state.busy, go: lead})
+inspector.framed('plots', 'Plots', 'thread')
 document.body.append(list.element,
   make('main', {}, head.element, plan.element, conversation.element, make('div', {cls: 'bottom'}, questions.bar, composer.element, head.foot)),
   inspector.element, questions.dialog, saying.toast, saying.status)
@@ -127,6 +127,16 @@ function place() {
 async function reveal(number) {
   if (number !== null && !await conversation.reveal(number)) say('The message of this link is not in the thread.')
   history.replaceState(null, '', `#${S.thread}`)
+}
+
+// What a plot leads to: `turn:3` of this thread, or `thread:ID`.
+async function lead(to) {
+  const [kind, which] = to.split(':')
+  if (kind === 'thread') return go(which)
+  try {
+    const {message} = await link.ask({type: 'turn', number: Number(which)})
+    if (!await conversation.reveal(message)) say(`Turn ${which} is not shown here.`)
+  } catch (error) { say(error.message) }
 }
 
 function drawHead() {

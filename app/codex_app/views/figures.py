@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, NumeralTickFormatter, Range1d, TapTool
-from bokeh.plotting import figure
+from bokeh.models import (
+    BasicTicker,
+    CategoricalAxis,
+    CategoricalScale,
+    ColumnDataSource,
+    FactorRange,
+    Grid,
+    HBar,
+    HoverTool,
+    LinearAxis,
+    NumeralTickFormatter,
+    Plot,
+    Range1d,
+    Stack,
+    TapTool,
+    VBar,
+)
 
 from codex_render.styles import DARK, LIGHT
 
@@ -30,6 +45,7 @@ class Bars:
 
     Args:
         name: What the browser finds figure and source by.
+        title: What is shown, for people.
         parts: What is stacked, from the axis outwards.
         columns: What the table beside it shows: field and heading.
         across: Bars lie, one a line, and are named by the field `label`; else they stand on the field `x`.
@@ -39,6 +55,7 @@ class Bars:
     def __init__(
         self,
         name: str,
+        title: str,
         parts: Sequence[Part],
         columns: Sequence[tuple[str, str]],
         *,
@@ -52,20 +69,15 @@ class Bars:
             [*(field for field, _ in columns), *(part.field for part in parts), "label", "x", "goto"]
         )
         self._empty: dict[str, list[Any]] = {field: [] for field in fields}
-        self.source: Any = ColumnDataSource(
-            {field: [] for field in fields}, name=f"{name}-numbers", tags=[list(column) for column in columns]
-        )
-        self.figure: Any = self._figure(number)  # Bokeh's properties are what no type checker can follow
-        fields_of_parts = [part.field for part in parts]
-        bar: dict[str, Any] = {"source": self.source, "line_width": 0, "selection_alpha": 1, "nonselection_alpha": 1}
-        if across:
-            self._bars = self.figure.hbar_stack(fields_of_parts, y="label", height=0.6, **bar)
-        else:
-            self._bars = self.figure.vbar_stack(fields_of_parts, x="x", width=0.8, **bar)
+        self._about: dict[str, Any] = {"title": title, "columns": [list(each) for each in columns], "words": ""}
+        self.source: Any = ColumnDataSource({field: [] for field in fields}, name=f"{name}-numbers")
+        self._glyphs = self._stacked([part.field for part in parts])
+        self.figure: Any = self._plot(number)
         self.theme(dark=False)
 
-    def put(self, columns: dict[str, list[Any]]) -> None:
-        """Show these numbers; nothing is sent when they are the same."""
+    def put(self, columns: dict[str, list[Any]], words: str) -> None:
+        """Show these numbers, and the sentence above them; nothing is sent when they are the same."""
+        self._tell(words=words)
         data = {field: columns.get(field, []) for field in self._empty}
         length = max(map(len, data.values()), default=0)
         data = {field: values or [""] * length for field, values in data.items()}
@@ -80,45 +92,66 @@ class Bars:
             self.figure.x_range.update(start=data["x"][0] - 0.6, end=max(data["x"][-1], data["x"][0] + 9) + 0.6)
         self.source.data = data
 
+    def _tell(self, **about: Any) -> None:
+        """What the browser writes beside the figure, in the source's tags."""
+        told = {**self._about, **about}
+        if told != self._about or not self.source.tags:
+            self._about = told
+            self.source.tags = [told]
+
     def theme(self, *, dark: bool) -> None:
         """Take the colours of the page."""
         colours = DARK if dark else LIGHT
         plot = self.figure
-        plot.background_fill_color = plot.border_fill_color = colours["bg"]
-        plot.outline_line_color = None
         for axis in plot.axis:
             axis.axis_label_text_color = axis.major_label_text_color = colours["muted"]
             axis.axis_line_color = axis.major_tick_line_color = colours["line"]
         for grid in plot.grid:
             grid.grid_line_color = colours["line"]
-        for renderer, part in zip(self._bars, self.parts, strict=True):
-            for glyph in (renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph):
-                glyph.fill_color = _RAMP[dark][part.shade]
+        for glyph, part in zip(self._glyphs, self.parts, strict=True):
+            glyph.fill_color = _RAMP[dark][part.shade]
+        self._tell(parts=[[part.label, _RAMP[dark][part.shade], part.field] for part in self.parts])
 
-    def _figure(self, number: str) -> Any:
+    def _stacked(self, fields: Sequence[str]) -> list[Any]:
+        """A glyph a part, each beginning where the ones before it end."""
+        glyphs: list[Any] = []
+        for at, field in enumerate(fields):
+            begin: Any
+            end: Any
+            begin, end = {"expr": Stack(fields=fields[:at])}, {"expr": Stack(fields=[*fields[:at], field])}
+            if self.across:
+                glyphs.append(HBar(y="label", left=begin, right=end, height=0.6, line_color=None))
+            else:
+                glyphs.append(VBar(x="x", bottom=begin, top=end, width=0.8, line_color=None))
+        return glyphs
+
+    def _plot(self, number: str) -> Any:
         amount = Range1d(start=0, end=1)
-        lying: dict[str, Any] = {"x_range": amount, "y_range": FactorRange(), "height": 80}
-        standing: dict[str, Any] = {"x_range": Range1d(start=0.4, end=10.6), "y_range": amount, "height": 150}
-        plot: Any = figure(
-            name=self.name,
-            sizing_mode="stretch_width",
-            toolbar_location=None,
-            tools="",
-            min_border=4,
-            **(lying if self.across else standing),
-        )
-        amounts, names = (plot.xaxis, plot.yaxis) if self.across else (plot.yaxis, plot.xaxis)
-        (plot.ygrid if self.across else plot.xgrid).visible = False
-        formatter = NumeralTickFormatter(format=number)
-        for axis in amounts:
-            axis.formatter = formatter
-            axis.ticker.desired_num_ticks = 4
-        for axis in plot.axis:
-            axis.major_label_text_font = axis.axis_label_text_font = _FONT
+        ticker = BasicTicker(desired_num_ticks=4)
+        formatter: Any = NumeralTickFormatter(format=number)
+        amounts = LinearAxis(ticker=ticker, formatter=formatter, minor_tick_line_color=None)
+        if self.across:
+            ranges: dict[str, Any] = {
+                "x_range": amount,
+                "y_range": FactorRange(),
+                "y_scale": CategoricalScale(),
+                "height": 80,
+            }
+            names: Any = CategoricalAxis()
+        else:
+            ranges = {"x_range": Range1d(start=0.4, end=10.6), "y_range": amount, "height": 150}
+            names = LinearAxis(ticker=BasicTicker(min_interval=1, num_minor_ticks=0))
+        clear: dict[str, Any] = dict.fromkeys(("background_fill_color", "border_fill_color", "outline_line_color"))
+        plot = Plot(name=self.name, sizing_mode="stretch_width", toolbar_location=None, min_border=4, **clear, **ranges)
+        plot.add_layout(amounts, "below" if self.across else "left")
+        plot.add_layout(names, "left" if self.across else "below")
+        plot.add_layout(Grid(dimension=0 if self.across else 1, ticker=ticker))
+        for axis in (amounts, names):
+            axis.major_label_text_font = _FONT
             axis.major_label_text_font_size = "11px"
-            axis.minor_tick_line_color = None
-        if not self.across:
-            for axis in names:
-                axis.ticker.num_minor_ticks = 0
-        plot.add_tools(TapTool(), HoverTool(tooltips=None, attachment="vertical"))
+            axis.major_tick_in = 0
+        for glyph in self._glyphs:
+            # Bars look the same whether one of them was clicked or not.
+            plot.add_glyph(self.source, glyph, selection_glyph=glyph, nonselection_glyph=glyph)
+        plot.add_tools(TapTool(), HoverTool(tooltips=None))
         return plot

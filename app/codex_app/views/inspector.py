@@ -4,99 +4,140 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import panel as pn
 from bokeh.models import ColumnDataSource
 
-from codex_app.views.plots import ThreadPlots
+from codex_app.views.plots import AllPlots, Plots, Put, ThreadPlots
+from codex_protocol.errors import CodexError
+from codex_store.home import Home
+from codex_store.prices import Price, Prices
+from codex_store.thread_ids import is_thread_id
 
 if TYPE_CHECKING:
     from codex_app.desk import Desk
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 0.5
-"""Between two looks, at least."""
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a frame's address asks for."""
+
+    view: Literal["thread", "all"]
+    thread_id: str
 
 
-def inspector(desk: Desk) -> None:
-    """Fill the current document, one of a new session."""
-    Inspector(desk, _text(pn.state.session_args.get("thread")))
+def asked_for(arguments: Mapping[str, list[bytes]]) -> Asked:
+    """What an address asks for; of what is not understood nothing is taken."""
+    [thread, view] = [(arguments.get(name) or [b""])[0].decode("utf-8", "replace") for name in ("thread", "view")]
+    return Asked("all" if view == "all" else "thread", thread if is_thread_id(thread) else "")
+
+
+def build(home: Home, asked: Asked) -> Plots:
+    """The figures; takes a tenth of a second or more, so not on the loop."""
+    return AllPlots(home) if asked.view == "all" else ThreadPlots(home, asked.thread_id)
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the browser says of the frame."""
+
+    seen: bool = False
+    """Neither the pane nor the tab of the browser is hidden."""
+    dark: bool = False
 
 
 class Inspector:
-    """What one frame shows."""
+    """What one frame shows. Looks at the disk when the thread did something and it can be seen, else never."""
 
-    def __init__(self, desk: Desk, thread_id: str) -> None:
+    def __init__(self, desk: Desk, asked: Asked, plots: Plots) -> None:
         """Put everything into the current document."""
         self._document: Any = pn.state.curdoc
         self._loop = asyncio.get_running_loop()
-        self._plots = ThreadPlots(desk.home, thread_id)
-        self._seen = False
+        self._desk = desk
+        self._thread_id = asked.thread_id
+        self._seen = Seen()
+        self._prices: Prices | None = None
+        self._plots = plots
         self._dirty = True
-        self._looking = False
-        self._next = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._shown = ColumnDataSource({"tab": [""], "seen": [False], "dark": [False]}, name="shown")
-        self._shown.on_change("data", lambda attr, old, new: self._told(new))
-        for name, root in self._plots.roots().items():
-            root.server_doc(self._document, location=False)
-            self._document.roots[-1].name = name
-        self._document.add_root(self._shown)  # the last: Bokeh puts roots into places by their number
-        self._unwatch = desk.watch(thread_id, self._changed)
+        self._task: asyncio.Task[None] | None = None
+        self._ready_at = 0.0
+        self._told = ColumnDataSource({"seen": [{}]}, name="seen")
+        self._told.on_change("data", lambda attr, old, new: self._take(new))
+        with self._document.models.freeze():
+            for bars in plots.bars:
+                self._document.add_root(bars.figure)
+            self._document.add_root(self._told)
+        self._unwatch = desk.watch(asked.thread_id, self._changed)
         pn.state.on_session_destroyed(lambda context: self._close())
 
-    def _told(self, data: Any) -> None:
-        """The browser says what of it can be seen, and in which theme."""
-        dark, seen = _first(data, "dark") is True, _first(data, "seen") is True
-        self._plots.theme(dark=dark)
+    def _take(self, data: Any) -> None:
+        """The browser says what can be seen, and in which theme; what it says is checked."""
+        try:
+            [told] = data["seen"]
+            seen = msgspec.convert(told, Seen)
+        except (msgspec.ValidationError, KeyError, TypeError, ValueError):
+            log.warning("the inspector was told something that is not understood")
+            return
+        if seen.dark != self._seen.dark:
+            for bars in self._plots.bars:
+                bars.theme(dark=seen.dark)
         self._seen = seen
-        if seen and self._dirty:
-            self._schedule()
+        self._schedule()
 
     def _changed(self) -> None:
         """The thread did something; called on the loop."""
         self._dirty = True
-        if self._seen:
-            self._schedule()
+        self._schedule()
 
     def _schedule(self) -> None:
-        if self._timer is None and not self._looking:
-            self._timer = self._loop.call_later(max(0, self._next - self._loop.time()), self._begin)
-
-    def _begin(self) -> None:
-        self._timer = None
-        self._looking = True
-        self._task = self._loop.create_task(self._look())
+        if self._seen.seen and self._dirty and self._task is None:
+            self._task = self._loop.create_task(self._look())
 
     async def _look(self) -> None:
-        self._dirty = False
         try:
+            await asyncio.sleep(max(0, self._ready_at - self._loop.time()))
+            self._dirty = False
+            self._plots.set_prices(await self._known_prices())
             put = await asyncio.to_thread(self._plots.read)
             if put is not None:
-                self._document.add_next_tick_callback(put)
-        except Exception:  # a document that cannot be drawn must not end the loop's task in silence
+                await self._put(put)
+            self._ready_at = self._loop.time() + self._plots.period_s
+        except Exception:  # the outermost frame: a document that cannot be drawn must not go on in silence
             log.exception("the inspector could not look")
         finally:
-            self._looking = False
-            self._next = self._loop.time() + PERIOD_S
-        if self._dirty and self._seen:
-            self._schedule()
+            self._task = None
+        self._schedule()
+
+    async def _put(self, put: Put) -> None:
+        """Change the document, with its lock held."""
+        done = self._loop.create_future()
+
+        def change() -> None:
+            try:
+                put()
+            finally:
+                if not done.done():
+                    done.set_result(None)
+
+        self._document.add_next_tick_callback(change)
+        await done
+
+    async def _known_prices(self) -> Prices:
+        """What the user's settings say that tokens cost; asked once, of the thread's kernel."""
+        if self._prices is None:
+            room = self._desk.opened(self._thread_id)
+            self._prices = {}
+            if room is not None:
+                try:
+                    self._prices = msgspec.convert(await room.query("prices"), dict[str, Price])
+                except (CodexError, msgspec.ValidationError) as error:
+                    log.info("no prices: %s", error)
+        return self._prices
 
     def _close(self) -> None:
         self._unwatch()
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-def _first(data: Any, name: str) -> Any:
-    values = data.get(name) if isinstance(data, dict) else None
-    return values[0] if isinstance(values, list) and values else None
-
-
-def _text(values: Any) -> str:
-    try:
-        return values[0].decode() if values else ""
-    except UnicodeDecodeError:
-        return ""
+        if self._task is not None:
+            self._task.cancel()

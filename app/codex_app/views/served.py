@@ -6,6 +6,7 @@ address names): none of them is here. The rules of this application are written 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,8 @@ import msgspec
 import panel as pn
 from bokeh.server.tornado import BokehTornado
 from bokeh.server.views.static_handler import StaticHandler
-from panel.io.application import build_applications
+from panel.io.application import Application
+from panel.io.handlers import FunctionHandler
 from panel.io.resources import LOCAL_DIST, patch_model_css
 from panel.io.server import DocHandler, WSHandler
 from panel.io.state import set_curdoc
@@ -24,7 +26,8 @@ from codex_app.asked import MAX_MESSAGE_BYTES
 from codex_app.mount import PREFIX
 from codex_app.pages import Refused
 from codex_app.security import headers_for
-from codex_app.views.inspector import inspector
+from codex_app.views.inspector import Asked, Inspector, asked_for, build
+from codex_app.views.plots import Plots
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPHeaders, HTTPServerRequest
@@ -46,7 +49,7 @@ def serve_panel(desk: Desk, host: str) -> BokehTornado:
     """The application, on the running loop; started. `stop` ends it."""
     pn.extension(design="native", notifications=False, console_output="disable", inline=False)
     application = BokehTornado(
-        build_applications({DOCUMENT: cast("Any", lambda: inspector(desk))}, title="Codex", location=False),
+        {DOCUMENT: Documents(desk)},
         prefix=PREFIX,
         extra_websocket_origins=[host],
         use_index=False,
@@ -78,6 +81,26 @@ def serve_panel(desk: Desk, host: str) -> BokehTornado:
     application.initialize(IOLoop.current())
     application.start()
     return application
+
+
+class Documents(Application):
+    """Makes a document for each frame; its figures are built in a thread, while the conversation goes on."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Show this desk's threads."""
+        super().__init__(FunctionHandler(self._fill))
+        self._desk = desk
+        self._built: dict[str, tuple[Asked, Plots]] = {}
+
+    async def on_session_created(self, session_context: Any) -> None:
+        """Bokeh asks before it fills a new document."""
+        await super().on_session_created(session_context)
+        asked = asked_for(session_context.request.arguments)
+        self._built[session_context.id] = (asked, await asyncio.to_thread(build, self._desk.home, asked))
+
+    def _fill(self, document: Any) -> None:
+        with set_curdoc(document):
+            Inspector(self._desk, *self._built.pop(document.session_context.id))
 
 
 class Headers(OutputTransform):
@@ -117,7 +140,12 @@ class Frame(DocHandler):
             self.set_header(name, value)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         places = [[root.name, root.id] for root in document.roots]
-        told = msgspec.json.encode({"token": session.token, "places": places}).decode().replace("<", "\\u003c")
+        asked = asked_for(self.request.arguments)
+        told = (
+            msgspec.json.encode({"token": session.token, "places": places, "view": asked.view})
+            .decode()
+            .replace("<", "\\u003c")
+        )
         scripts = "".join(f'<script nonce="{nonce}" src="{PREFIX}/{script}"></script>' for script in _versioned())
         self.finish(
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'

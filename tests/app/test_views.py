@@ -1,0 +1,139 @@
+"""What the inspector draws: its columns against `Codex.usage()`, its figures, and where a bar leads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bokeh.models import Plot
+
+from codex_app.hub import Hub
+from codex_app.places import prompt_of
+from codex_app.views import columns as of
+from codex_app.views.figures import Bars, Part
+from codex_app.views.inspector import asked_for
+from codex_app.views.plots import AllPlots, ThreadPlots
+from codex_client import Codex
+from codex_protocol import events as ev
+from codex_protocol.events import NumberedEvent
+from codex_render.styles import DARK
+from codex_store.home import Home
+from codex_store.insight import FileNumbers
+from codex_store.prices import Price
+from codex_store.turn_records import TurnRecord
+from tests.support.busy_thread import WINDOW, write_busy_thread
+
+PROMPTS = ["first", "second", "third"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    return Home(root=tmp_path)
+
+
+def drawn(plots: ThreadPlots | AllPlots) -> None:
+    put = plots.read()
+    assert put is not None
+    put()
+
+
+def test_bars_of_a_thread_add_up_to_what_codex_usage_says(home: Home) -> None:
+    thread = write_busy_thread(home, home.root, PROMPTS)
+    write_busy_thread(home, home.root, ["another thread"])
+    plots = ThreadPlots(home, thread)
+    drawn(plots)
+    shown = plots.tokens.source.data
+    records = Codex().usage(thread)
+    assert sum(shown["cached"]) == sum(each["cached_input_tokens"] for each in records) == 3000
+    assert [a + b for a, b in zip(shown["input"], shown["cached"], strict=True)] == [
+        each["input_tokens"] for each in records
+    ]
+    assert sum(shown["output"]) + sum(shown["reasoning"]) == sum(each["output_tokens"] for each in records)
+    assert sum(shown["reasoning"]) == sum(each["reasoning_output_tokens"] for each in records)
+    assert shown["total"] == [each["total_tokens"] for each in records]
+    assert plots.requests.source.data["total"] == shown["total"]
+    assert sum(plots.commands.source.data["command_s"]) == sum(each["duration_s"] for each in Codex().commands(thread))
+    assert plots.files.source.data["path"][0] == "both.py"
+    assert plots.files.source.data["patches"] == [3, 1, 1, 1]
+    assert sum(plots.context.source.data["tokens"]) == 3060
+    assert f"of {WINDOW:,}" in plots.context.source.tags[0]["words"]
+
+
+def test_bars_of_all_threads_add_up_to_what_codex_usage_says(home: Home) -> None:
+    write_busy_thread(home, home.root, PROMPTS)
+    write_busy_thread(home, home.root, ["other"])
+    plots = AllPlots(home)
+    drawn(plots)
+    records = Codex().usage()
+    assert len(records) == 4
+    assert sum(plots.tokens.source.data["total"]) == sum(each["total_tokens"] for each in records)
+    assert plots.read() is None
+
+
+def test_cost_is_shown_where_a_price_is_known_and_unknown_elsewhere(home: Home) -> None:
+    thread = write_busy_thread(home, home.root, PROMPTS)
+    plots = ThreadPlots(home, thread)
+    drawn(plots)
+    assert plots.tokens.source.data["cost"] == ["unknown"] * 3
+    plots.set_prices({"demo": Price(input=1000, cached_input=0, output=0, currency="EUR")})
+    drawn(plots)
+    assert plots.tokens.source.data["cost"] == ["0.50 EUR", "1.00 EUR", "1.50 EUR"]
+    assert plots.tokens.source.tags[0]["words"].endswith("Cost: 3.00 EUR.")
+
+
+def test_nothing_is_put_again_when_nothing_happened(home: Home) -> None:
+    thread = write_busy_thread(home, home.root, PROMPTS)
+    plots = ThreadPlots(home, thread)
+    drawn(plots)
+    assert plots.read() is None
+    assert ThreadPlots(home, "").read() is None
+    assert ThreadPlots(home, "01a0000a-0000-7000-8000-000000000000").read() is None
+
+
+def test_figures_take_the_colours_of_the_page_and_fill_no_background() -> None:
+    bars = Bars("n", "Title", [Part("a", "a", 0), Part("b", "b", 2)], [("x", "X")])
+    light = [glyph.fill_color for glyph in bars._glyphs]
+    bars.theme(dark=True)
+    assert [glyph.fill_color for glyph in bars._glyphs] != light
+    plot: Any = bars.figure
+    assert isinstance(plot, Plot)
+    assert plot.background_fill_color is None
+    assert plot.border_fill_color is None
+    assert {axis.major_label_text_color for axis in plot.axis} == {DARK["muted"]}
+
+
+def test_labels_of_lines_differ_even_when_files_are_called_alike() -> None:
+    deep = "a" * 60
+    found = of.file_columns([FileNumbers(f"{deep}/x.py", 1, 1), FileNumbers(f"b{deep}/x.py", 1, 1)])
+    assert len(set(found["label"])) == 2
+
+
+def test_an_address_is_believed_only_where_it_makes_sense() -> None:
+    thread = "01a0000a-0000-7000-8000-000000000000"
+    asked = asked_for({"thread": [thread.encode()], "view": [b"all"]})
+    assert (asked.view, asked.thread_id) == ("all", thread)
+    asked = asked_for({"thread": [b"../../etc/passwd"], "view": [b"\xff"]})
+    assert (asked.view, asked.thread_id) == ("thread", "")
+    assert asked_for({}).thread_id == ""
+
+
+def test_a_turn_is_found_among_messages_that_begin_alike() -> None:
+    turns = [
+        TurnRecord(number=1, prompt="go on"),
+        TurnRecord(number=2, prompt="other"),
+        TurnRecord(number=3),
+        TurnRecord(number=4, prompt="go on", status="taken back"),
+        TurnRecord(number=5, prompt="go on"),
+    ]
+    assert prompt_of(turns, 1) == ("go on", 1)
+    assert prompt_of(turns, 2) == prompt_of(turns, 3) == ("other", 0)
+    assert prompt_of(turns, 5) == ("go on", 0)
+    assert prompt_of([], 1) == ("", 0)
+    hub = Hub()
+    for n, text in enumerate(["go on", "other", "steering", "go on"]):
+        hub.apply(NumberedEvent("b", n, ev.Event("1", ev.UserMessage(message=text))))
+    assert [hub.said("go on", 1), hub.said("other", 0), hub.said("go on", 0)] == [0, 1, 3]
+    assert hub.said("go on", 2) is None

@@ -54,7 +54,7 @@ class Drawing:
         self.pictures = Pictures()
         self.settings: ev.TurnContextChanged | None = None
         self.entries: dict[str, Entry] = {}
-        self.state: Json = {"busy": False, "plan": [], "connected": True}
+        self.state: Json = {"busy": False, "turns_ended": 0, "plan": [], "connected": True}
         self.asks: dict[str, Json] = {}
         self.reviews: dict[str, Review] = {}
         self.answered: dict[str, str] = {}
@@ -315,7 +315,7 @@ class Drawing:
     def _turn_ended(self, msg: ev.TaskComplete | ev.TurnAborted) -> None:
         self._settle()
         ended = "aborted" if isinstance(msg, ev.TurnAborted) else "complete"
-        self.state.update(busy=False, since=None, ended=ended)
+        self.state.update(busy=False, since=None, ended=ended, turns_ended=self.state["turns_ended"] + 1)
         for id, entry in self.entries.items():
             if entry.fields.get("state") == "running":
                 entry.set(state="failed", duration="")

@@ -19,7 +19,10 @@ _MAX_NAME_BYTES = 1000
 
 @stream_request_body
 class UploadFile(Page):
-    """`POST /upload`: the body is the file, `X-Name` its name, percent-encoded. Answers with what is kept."""
+    """`POST /upload`: the body is the file, `X-Name` its name, percent-encoded.
+
+    Answers with what is kept, or with the `problem` why it is not.
+    """
 
     def initialize(self, uploads: Uploads) -> None:
         """Take where files are kept."""
@@ -47,7 +50,6 @@ class UploadFile(Page):
         try:
             kept = await asyncio.to_thread(self._uploads.add, bytes(self._data), name)
         except UsageError as error:
-            self.set_status(415)
             self.finish(msgspec.json.encode({"problem": str(error)}))
             return
         self.finish(msgspec.json.encode(kept))

@@ -1,6 +1,8 @@
 // Files that go with the next message, as chips above the field. They are sent to the server when they are given.
 import {make} from '/assets/dom.js'
 
+const MAX_BYTES = 20 << 20  // the server's limit
+
 export class Attachments {
   constructor({changed, failed}) {
     Object.assign(this, {changed, failed})
@@ -31,10 +33,10 @@ export class Attachments {
   }
 
   async upload(file, name) {
+    if (file.size > MAX_BYTES) throw new Error(`${name} is larger than 20 MiB`)
     let answer
     try { answer = await fetch('/upload', {method: 'POST', body: file, headers: {'X-Name': encodeURIComponent(name), 'Content-Type': 'application/octet-stream'}}) } catch { throw new Error(`${name} could not be sent: no connection; try again`) }
-    if (answer.status === 413) throw new Error(`${name} is larger than 20 MiB`)
-    const told = answer.status === 200 || answer.status === 415 ? await answer.json() : {problem: `${name} was refused (${answer.status})`}
+    const told = answer.ok ? await answer.json() : {problem: `${name} was refused (${answer.status})`}
     if (told.problem) throw new Error(told.problem)
     return told
   }

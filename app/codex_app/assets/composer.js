@@ -39,7 +39,7 @@ export class Composer {
     this.go = make('button', {type: 'submit', cls: 'go'}, make('span', {text: 'Send'}), ' ', make('kbd', {text: '⏎'}))
     this.element = make('form', {cls: 'composer', on: {submit: event => { event.preventDefault(); this.submit() }}},
       this.queue.element, this.files.element, this.popup.element, this.hint, make('div', {cls: 'field'}, this.attach, this.chooser, this.text, this.stop, this.go))
-    this.state({busy: false})
+    this.state({busy: false}, true)
   }
 
   get empty() { return !this.text.value && !this.files.files.length }
@@ -65,9 +65,11 @@ export class Composer {
     this.fill(text, files)
   }
 
-  state({busy, ended, read_only: readOnly}) {
-    const over = this.busy && !busy
+  // `fresh`: another thread, or all of this one anew; its turns are not counted on.
+  state({busy, ended, turns_ended: turns = 0, read_only: readOnly}, fresh = false) {
+    const over = !busy && (fresh ? this.busy : turns !== this.turns)  // a short turn may begin and end between two batches
     this.busy = !!busy
+    this.turns = turns
     this.stop.hidden = !busy
     this.go.firstChild.textContent = busy ? 'Steer' : 'Send'
     this.text.placeholder = readOnly ? 'Another program writes this thread' : busy ? 'Enter steers, Tab queues …' : `Ask for something …   ${HINT}`

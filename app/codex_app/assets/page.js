@@ -37,17 +37,17 @@ const apply = {
   reset({items, more, state, asks, answered}) {
     S.state = {...S.state, thread: state.thread}
     conversation.reset(items, more)
-    apply.state({state})
+    apply.state({state}, true)
     apply.asks({asks, answered})
     if (S.target != null) { const number = S.target; S.target = null; reveal(number) }
   },
   put({id, item}) { conversation.put(id, item) },
   grow(patch) { conversation.grow(patch) },
   remove({id}) { conversation.remove(id) },
-  state({state}) {
+  state({state}, fresh = false) {
     if (S.state.busy && !state.busy && !document.hasFocus()) S.done = true
     S.state = state
-    composer.state(state)
+    composer.state(state, fresh)
     drawHead()
     plan.draw(state)
   },

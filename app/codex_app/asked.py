@@ -287,8 +287,24 @@ class Change(_Asked, tag="change", frozen=True, kw_only=True):
     sandbox: SandboxMode | None = None
 
 
-class Diff(_Asked, tag="diff", frozen=True, kw_only=True):
-    """What is not committed?"""
+class Changed(_Asked, tag="changed", frozen=True, kw_only=True):
+    """What changed?"""
+
+    scope: Annotated[str, Meta(pattern="^(thread|uncommitted|[0-9]{1,6})$")] = "thread"
+    """The whole thread; what is not committed; or a turn: 0 for the newest, else its number."""
+
+
+class ChangedFile(_Asked, tag="changed_file", frozen=True, kw_only=True):
+    """Draw this file of what I was shown last."""
+
+    file: int
+
+
+class TakeBack(_Asked, tag="take_back", frozen=True, kw_only=True):
+    """Make this file of what I was shown last, or one hunk of it, as it was."""
+
+    file: int
+    hunk: int | None = None
 
 
 Asked = (
@@ -326,7 +342,9 @@ Asked = (
     | PreviewRules
     | Compact
     | Change
-    | Diff
+    | Changed
+    | ChangedFile
+    | TakeBack
 )
 _decoder = msgspec.json.Decoder(Asked)
 

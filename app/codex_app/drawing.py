@@ -36,6 +36,10 @@ _NAMES = re.compile(r"</?image(?: name=\[Image #\d+\] path=\"[^\"\n]*\")?>")
 _ANSWERED = 20
 
 
+_STIRRING = (ev.PatchApplyEnd, ev.ExecCommandEnd, ev.TaskComplete, ev.TurnAborted, ev.ChangesReverted)
+"""Files may be others after these: who shows what changed looks again."""
+
+
 class Drawing:
     """A thread drawn so far.
 
@@ -130,6 +134,9 @@ class Drawing:
     def draw(self, event: ev.Event, *, replayed: bool = False) -> None:
         """Take in one event."""
         msg = event.msg
+        if isinstance(msg, _STIRRING):
+            self.state["stirred"] = self.state.get("stirred", 0) + 1
+            self.state_changed = True
         match msg:
             case ev.AgentMessageDelta(delta=delta):
                 self._answer = self._grow(self._answer, "answer", delta)
@@ -324,6 +331,12 @@ class Drawing:
             text = "Stopped. Say what to do differently."
             self.add(Entry("notice", level="wait", text=text))
 
+    def _reverted(self, msg: ev.ChangesReverted) -> None:
+        if msg.files:
+            self.add(Entry("note", text=f"Taken back: {', '.join(map(one_line, msg.files))}"))
+        for left in msg.left:
+            self.add(Entry("notice", level="wait", text=f"{one_line(left.path)} was left alone: {visible(left.why)}."))
+
     def _draw_notice(self, msg: ev.EventMsg) -> None:
         match msg:
             case ev.Error(message=message):
@@ -340,6 +353,8 @@ class Drawing:
                 self.add(Entry("note", text=f"The answer broke off, asking again{tries}: {one_line(msg.message)}"))
             case ev.BackgroundEvent(message=message):
                 self.add(Entry("note", text=visible(message)))
+            case ev.ChangesReverted():
+                self._reverted(msg)
             case ev.ContextCompacted():
                 before = f" It had {count(msg.tokens_before)} tokens." if msg.tokens_before else ""
                 text = f"The history was replaced by a summary of it.{before}"

@@ -13,6 +13,7 @@ import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from codex_app import asked
+from codex_app.changed_files import ChangedFiles
 from codex_app.desk import Desk
 from codex_app.places import turn_message
 from codex_app.rooms import Room, Viewer, need
@@ -21,9 +22,8 @@ from codex_app.security import headers_for
 from codex_app.steward import Managing, Steward
 from codex_app.uploads import Uploads
 from codex_protocol import ops
+from codex_protocol.changes import Changes
 from codex_protocol.errors import CodexError, UsageError
-from codex_render import diff_html
-from codex_render.diff_files import parse_diff
 from codex_render.safe_text import visible
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _QUESTIONS = (
     | asked.Source
     | asked.Leash
     | asked.Running
-    | asked.Diff
+    | asked.Changed
 )
 """They change nothing: what is asked after them does not wait for their answers."""
 
@@ -109,6 +109,8 @@ class Link(WebSocketHandler):
         self._tabs = tabs
         self._server = server
         self._viewer: Viewer | None = None
+        self._changed: ChangedFiles | None = None
+        """What this tab was shown last of what changed."""
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
         self._worker: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
@@ -193,10 +195,13 @@ class Link(WebSocketHandler):
                 return self._room().hub.older(before)
             case asked.Turn(number=number):
                 return {"message": await turn_message(self._desk.home, self._room(), number)}
-            case asked.Diff():
-                found = await self._room().query("diff")
-                text = str(found.get("diff") or "")
-                return {"html": diff_html.to_html(parse_diff(text)) if text else "", "problem": found.get("error")}
+            case asked.Changed(scope=scope):
+                self._changed = look = await self._look(scope)
+                return await asyncio.to_thread(look.view)
+            case asked.ChangedFile(file=file):
+                return self._shown_changes().body(file)
+            case asked.TakeBack(file=file, hunk=hunk):
+                return await self._room().submit(self._shown_changes().take_back(file, hunk))
             case asked.Interrupt():
                 return await self._room().submit(ops.Interrupt())
             case asked.Compact():
@@ -209,6 +214,21 @@ class Link(WebSocketHandler):
         if isinstance(request, Writing):
             return await self._scribe.do(request, need(room))
         return await self._steward.do(request, room)
+
+    async def _look(self, scope: str) -> ChangedFiles:
+        room = self._room()
+        if scope == "uncommitted":
+            found = await room.query("diff")
+            if found.get("error"):
+                raise UsageError(str(found["error"]))
+            return ChangedFiles.of_diff(str(found.get("diff") or ""))
+        told = await room.query("changes", **({} if scope == "thread" else {"turn": int(scope)}))
+        return ChangedFiles.of(msgspec.convert(told, Changes))
+
+    def _shown_changes(self) -> ChangedFiles:
+        if self._changed is None:
+            raise UsageError("nothing was shown yet; open the diff again")
+        return self._changed
 
     def _room(self) -> Room:
         return need(None if self._viewer is None else self._viewer.room)

@@ -10,19 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from codex_app.diff_parts import part_views
 from codex_app.words import relative
 from codex_protocol.errors import UsageError
 from codex_protocol.events import FileChange
 from codex_protocol.review import HunkChoice
 from codex_render import diff_html
-from codex_render.amounts import count
 from codex_render.diff_files import FileDiff, Hunk, of_change
 from codex_render.diff_rows import DiffRow
-from codex_render.safe_text import one_line
 
 Json = dict[str, Any]
-DRAWN_ROWS = 6_000
-"""Files are drawn at once until they have so many lines together; those after them when they are opened."""
 
 
 class Review:
@@ -41,20 +38,9 @@ class Review:
 
     def view(self) -> list[Json]:
         """Each file with its parts; `html` is from `codex_render`."""
-        left = DRAWN_ROWS
-        views: list[Json] = []
-        for number, file in enumerate(self.files):
-            rows = diff_html.row_count(file)
-            views.append(
-                {
-                    "name": one_line(file.path),
-                    "hunks": len(file.hunks),
-                    "editable": file.status != "deleted",
-                    "html": diff_html.part_html(file, number, with_body=rows <= left),
-                    "later": None if rows <= left else f"{count(rows)} line{'s' if rows != 1 else ''}",
-                }
-            )
-            left -= rows if rows <= left else 0
+        views = part_views(self.files)
+        for view, file in zip(views, self.files, strict=True):
+            view["editable"] = file.status != "deleted"
         return views
 
     def body(self, number: int) -> str:

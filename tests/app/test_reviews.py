@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from codex_app import asked
+from codex_app.diff_parts import DRAWN_ROWS
 from codex_app.drawing import Drawing
-from codex_app.reviews import DRAWN_ROWS, Review
+from codex_app.reviews import Review
 from codex_protocol.errors import UsageError
 from codex_protocol.events import (
     AddedFile,

@@ -1,6 +1,6 @@
 // What a person can do here besides writing a message: the one table behind `/`, the menu, the buttons, the keys and `?`.
 // There is no browser in here. `run` gets the page (what it can ask, show and change: `page.js`) and the words behind the name.
-import {REVIEWING} from './diff_keys.js'
+import {CHANGING, REVIEWING} from './diff_keys.js'
 
 // name, about; argument: what may follow the name, in brackets when it need not; keys: as in `Alt+N`; idle: not while a
 // turn runs; also: other names.
@@ -17,7 +17,7 @@ export const COMMANDS = [
   {name: 'init', about: 'have AGENTS.md written', idle: true, run: page => page.init()},
   {name: 'compact', about: 'replace the history by a summary of it', idle: true, run: page => page.ask({type: 'compact'})},
   {name: 'review', about: 'have changes reviewed: all, or as the words say', argument: '[WHAT]', idle: true, run: (page, prompt) => page.ask({type: 'review_change', prompt})},
-  {name: 'diff', about: 'what is not committed', run: page => page.showDiff()},
+  {name: 'diff', about: 'what changed: in a turn, the thread, since the last commit', keys: 'Alt+D', run: page => page.inspect('diff')},
   {name: 'mention', about: 'name a file', run: page => page.insert('@')},
   {name: 'copy', about: 'copy the last answer', run: page => page.copyLast()},
   {name: 'status', about: 'model, sandbox, tokens, files that instruct', run: page => page.showStatus()},
@@ -78,7 +78,7 @@ export class Registry {
 
   // `[[keys, what they do]]`, for people.
   keyList() {
-    const review = REVIEWING.map(([keys, about]) => [named(keys), `in a diff: ${about}`])
+    const review = [...new Map([...REVIEWING, ...CHANGING].map(([keys, about]) => [about, [named(keys), `in a diff: ${about}`]])).values(), ['Ctrl Enter', 'in a diff: send the comments']]
     return [...WRITING.map(([keys, about]) => [named(keys), about]), ...review, ...this.table.filter(command => command.keys).map(command => [named(command.keys), command.about])]
   }
 }

@@ -6,6 +6,10 @@ export const WALKING = [
 export const REVIEWING = [
   ...WALKING, ['X', 'take the hunk or not', 'toggle'], ['Shift+X', 'take the file or not', 'toggleFile'], ['E', 'edit the hunk', 'edit'], ['C', 'a note on the hunk', 'remark'],
 ]
+export const CHANGING = [
+  ...WALKING, ['ArrowDown', 'next line', 'lineDown'], ['ArrowUp', 'previous line', 'lineUp'], ['C', 'comment on the line or hunk', 'comment'],
+  ['R', 'take the hunk back', 'back'], ['Shift+R', 'take the file back', 'backFile'],
+]
 
 // The entry that a key stands for; null for others, and while somebody writes.
 export const keyed = (table, event) => {

@@ -1,7 +1,7 @@
 // What commands can do to the thread and show of it; the browser's side of `commands.js`.
 import {named} from '/assets/commands.js'
 import {choose, enter, show} from '/assets/dialogs.js'
-import {make, newId, setHtml} from '/assets/dom.js'
+import {make, newId} from '/assets/dom.js'
 import {showRules} from '/assets/rules.js'
 import {THEME_CHOICES, theme, wear} from '/assets/theme.js'
 import {showWaiting} from '/assets/waiting.js'
@@ -56,10 +56,6 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
         ...EFFORTS.map(([name, about]) => choice(name + (name === now.effort ? ' ✓' : ''), about, {effort: name})),
         ['Another model …', 'any name that the provider knows', () => enter('Which model?', {label: 'Model', value: now.model, action: 'Choose', about: 'Counts from the next turn on.'}, back).then(name => name && change({model: name})).catch(failed)],
       ], back)
-    },
-    async showDiff() {
-      const {html, problem} = await ask({type: 'diff'})
-      show('Not committed', html ? setHtml(make('div', {cls: 'wide'}), html) : make('p', {text: problem || 'There are no changes.'}), back)
     },
     async showStatus() {
       const now = state()

@@ -1,6 +1,7 @@
 // The page: its parts, and what passes between them. Everything comes over the link, and leaves as a request.
 import {Backtrack} from '/assets/backtrack.js'
 import {Registry} from '/assets/commands.js'
+import {Changed} from '/assets/changed.js'
 import {Composer} from '/assets/composer.js'
 import {Conversation} from '/assets/conversation.js'
 import {Questions} from '/assets/dialogs.js'
@@ -50,6 +51,7 @@ const apply = {
     composer.state(state, fresh)
     drawHead()
     plan.draw(state)
+    changed.stirred(`${state.thread}.${state.stirred}`)
   },
   asks({asks, answered}) { questions.set(asks, answered); if (asks.length) saying.read(`${asks[0].question} ${asks[0].exact || ''}`) },
 }
@@ -88,6 +90,8 @@ const firstRun = new FirstRun({ask: message => link.ask(message), go, say, back}
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()
 const inspector = new Inspector({back, busy: () => !!S.state.busy, go: lead})
+const changed = new Changed({ask: message => link.ask(message), send: text => link.ask({type: 'send', id: newId(), text}, {again: true}), say, back})
+inspector.register({id: 'diff', name: 'Diff', show: panel => changed.show(panel, S.thread), hide: () => changed.hide()})
 inspector.framed('plots', 'Plots', 'thread')
 document.body.append(list.element,
   make('main', {}, head.element, plan.element, conversation.element, make('div', {cls: 'bottom'}, questions.bar, composer.element, head.foot)),

@@ -15,7 +15,7 @@ from codex_kernel.patch.diff import Range, changed_ranges, difference
 from codex_kernel.patch.disk import Snapshot, take
 from codex_kernel.patch.parse import Patch, UpdateFile
 from codex_kernel.patch.splice import HunkSpan, byte_lines, hunk_spans
-from codex_kernel.patch.text import FileText
+from codex_kernel.patch.text import FileText, Texts
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch
 from codex_protocol.errors import PatchError
 
@@ -124,4 +124,4 @@ def as_patch(edits: Sequence[FileEdit], root: Path) -> VerifiedPatch:
     """The edits in the form that `patch.apply` writes."""
     names = [str(edit.named) for edit in edits]
     patch = Patch(tuple(UpdateFile(name, ()) for name in names))
-    return VerifiedPatch(patch=patch, cwd=root, files=tuple(edits), changes={}, summary="")
+    return VerifiedPatch(patch=patch, cwd=root, files=tuple(edits), changes={}, summary="", texts=Texts())

@@ -1,0 +1,79 @@
+"""What changed, beside the conversation: by commands too, with comments, and taken back where nobody has been since."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from e2e.conftest import Workbench
+
+KETTLE = "".join(f"step_{n} = {n}\n" for n in range(1, 31))
+COMMAND = "sed -i -e 's/= 2$/= 200/' -e 's/= 20$/= 2000/' kettle.py; echo new > new.md"
+
+
+def changed(workbench: Workbench, page: Page) -> None:
+    """A turn of the demo model ran a command that changed files, and the diff is open."""
+    (workbench.work / "kettle.py").write_text(KETTLE)
+    page.goto(workbench.start(f"run `{COMMAND}`", "-a", "never", "-s", "workspace-write"))
+    expect(page.get_by_text("exited with code 0")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Alt+d")
+    expect(page.locator(".changed .diff-file")).to_have_count(2)
+    expect(page.locator(".changed .diff-hunk").first).to_be_focused()
+
+
+def test_what_a_command_changed_is_shown_and_taken_back_by_keyboard(workbench: Workbench, page: Page) -> None:
+    changed(workbench, page)
+    expect(page.get_by_role("radio", name="Thread")).to_be_checked()
+    page.get_by_role("radio", name="Thread").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Last turn")).to_be_checked()
+    expect(page.locator(".changed .added .dt").first).to_have_text("step_2 = 200")
+    page.keyboard.press("j")
+    expect(page.locator(".changed .diff-hunk").nth(1)).to_be_focused()
+    page.keyboard.press("r")
+    expect(page.locator(".toast")).to_contain_text("Press it again")
+    assert "2000" in (workbench.work / "kettle.py").read_text()
+    page.keyboard.press("r")
+    expect(page.get_by_text("Taken back: kettle.py")).to_be_visible()
+    assert (workbench.work / "kettle.py").read_text() == KETTLE.replace("= 2\n", "= 200\n")
+    expect(page.locator(".changed .diff-hunk")).to_have_count(2)
+
+
+def test_what_was_edited_since_stays(workbench: Workbench, page: Page) -> None:
+    changed(workbench, page)
+    mine = (workbench.work / "kettle.py").read_text().replace("step_2 = 200", "step_2 = 'mine'")
+    (workbench.work / "kettle.py").write_text(mine)
+    page.get_by_role("radio", name="Last turn").click()
+    expect(page.get_by_text("changed since")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+R")
+    page.keyboard.press("Shift+R")
+    expect(page.get_by_text("kettle.py was left alone")).to_be_visible()
+    assert (workbench.work / "kettle.py").read_text() == mine
+
+
+def test_comments_go_to_the_model_as_one_message(workbench: Workbench, page: Page) -> None:
+    changed(workbench, page)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    page.get_by_role("textbox", name="Comment on this line").fill("why is this one here?")
+    page.keyboard.press("Enter")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    page.get_by_role("textbox", name="Comment on this part").fill("twenty is enough")
+    page.keyboard.press("Enter")
+    page.reload()
+    expect(page.get_by_text("connected")).to_be_visible()
+    page.keyboard.press("Alt+d")
+    expect(page.get_by_role("button", name=re.compile("Send 2 comments as one message"))).to_be_visible()
+    expect(page.locator(".changed .diff-hunk").first).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    said = page.locator("article.user").last
+    expect(said).to_contain_text("Comments on your changes:")
+    expect(said).to_contain_text("kettle.py, line 1:")
+    expect(said).to_contain_text("> +step_20 = 2000")
+    expect(said).to_contain_text("twenty is enough")
+    expect(page.locator(".comments")).to_be_hidden()

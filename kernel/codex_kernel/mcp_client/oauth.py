@@ -118,13 +118,14 @@ async def log_in(
         show: Gets the address the user has to open.
 
     Raises:
-        McpError: It was refused, took too long, or the server is no MCP server.
+        McpError: It was refused, took too long, or the server is no MCP server; a login there was stays.
     """
     from codex_kernel.mcp_client.http import connect_http
     from codex_kernel.mcp_client.interface import ElicitAnswer
     from codex_kernel.mcp_client.sdk import greeted
 
     store = LoginStore(file, name, url)
+    earlier = store.entry()
     store.forget()
     answered: asyncio.Future[AuthorizationCodeResult] = asyncio.get_running_loop().create_future()
 
@@ -153,9 +154,11 @@ async def log_in(
     except Exception as error:
         if store.there:
             return True  # logged in; what the server says afterwards is another matter
-        raise McpError(_sentence(error)) from error
+        raise McpError(f"the login to '{name}' ({url}) failed: {_sentence(error)}") from error
     finally:
         server.close()
+        if earlier and not store.there:
+            store.change(earlier)  # a new one that did not come about costs nobody the old one
 
 
 def _with_scopes(address: str, scopes: Sequence[str]) -> str:

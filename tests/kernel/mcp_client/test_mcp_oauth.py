@@ -102,3 +102,7 @@ async def test_a_refused_login_is_one_sentence_and_keeps_nothing(tmp_path: Path)
         with pytest.raises(McpError, match="the login was refused: access_denied"):
             await log_in("web", url, file, scopes=[], show=refuse)
         assert not LoginFile(file, "web", url).there
+        LoginFile(file, "web", url).change({"tokens": {"access_token": "old", "token_type": "Bearer"}})
+        with pytest.raises(McpError, match="access_denied"):
+            await log_in("web", url, file, scopes=[], show=refuse)
+        assert LoginFile(file, "web", url).entry()["tokens"]["access_token"] == "old"

@@ -40,6 +40,8 @@ class Workbench:
         (self.work / "README.md").write_text("# Kettle\n\nBoils water.\n")
         (self.work / "kettle.py").write_text("def boil() -> int:\n    return 100\n")
         self.process: subprocess.Popen[str] | None = None
+        self.also: list[subprocess.Popen[bytes]] = []
+        """Other programs of a test."""
 
     def start(self, *arguments: str, demo: bool = True, env: dict[str, str] | None = None) -> str:
         """The printed link; ended by `stop`, or a second `codex` while one runs."""
@@ -79,6 +81,9 @@ class Workbench:
 
     def end(self) -> None:
         """End what still runs, the kernels too."""
+        for other in self.also:
+            other.kill()
+            other.wait()
         if self.process is not None:
             self.process.kill()
             self.process.communicate()

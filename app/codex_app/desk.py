@@ -69,8 +69,8 @@ class Desk:
         self._asked: dict[str, Launch] = {}
         self._rooms: dict[str, Room] = {}
         self._opening: dict[str, asyncio.Task[Room]] = {}
-        self.on_asks: Callable[[], None] = lambda: None
-        """Called when something waits for a person that did not, or no more."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Called when a thread began or ended to work or to wait for a person."""
 
     def launch(self, launch: Launch, then: tuple[Op, ...] = ()) -> str:
         """Begin to open a thread, which is asked `then` first; what to ask for it by."""
@@ -290,9 +290,9 @@ class Desk:
         task.add_done_callback(_look_at)
 
     def _keep(self, room: Room) -> None:
-        room.on_asks = lambda: self.on_asks()
+        room.on_news = lambda: self.on_news()
         self._rooms[room.thread_id] = room
-        self.on_asks()
+        self.on_news()
 
     async def _launch(self, launch: Launch, then: tuple[Op, ...]) -> Room:
         earlier = launch.options.resume

@@ -56,7 +56,7 @@ class Tabs:
         self._task: asyncio.Task[None] | None = None
         self._told: bytes = b""
         self._news = asyncio.Event()
-        desk.on_asks = self.poke
+        desk.on_news = self.poke
 
     def join(self, link: Link) -> None:
         """Tell a tab from now on."""

@@ -62,6 +62,10 @@ class Place:
         """Write them down, for us alone."""
         self.write(self._folder / f"{self.name}.json", msgspec.json.encode(told))
 
+    def forget(self) -> None:
+        """Have the next server make them anew."""
+        (self._folder / f"{self.name}.json").unlink(missing_ok=True)
+
     def write(self, file: Path, data: bytes) -> None:
         """Put a file in place that nobody else can read at any moment."""
         fresh = file.with_name(f".{file.name}.{os.getpid()}")

@@ -84,9 +84,9 @@ class Room:
         self.watchers: set[Callable[[], None]] = set()
         """Called when something changed, at most thirty times a second; must not block."""
         self.thread_id = ""
-        self.on_asks: Callable[[], None] = lambda: None
-        """Called when the number of open questions changed."""
-        self._asks = 0
+        self.on_news: Callable[[], None] = lambda: None
+        """Called when it began or ended to work or to wait for a person."""
+        self._standing = (0, False)
         self._connect = connect
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
@@ -189,10 +189,11 @@ class Room:
 
     def _flush(self) -> None:
         self._timer = None
-        asks = len(self.hub.drawing.asks)
-        if asks != self._asks:
-            self._asks = asks
-            self.on_asks()
+        drawing = self.hub.drawing
+        standing = (len(drawing.asks), bool(drawing.state.get("busy")))
+        if standing != self._standing:
+            self._standing = standing
+            self.on_news()
         batch = self.hub.flush()
         if batch is None:
             return

@@ -46,7 +46,15 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-def run_page(home: Home, launch: Launch, *, port: int | None, browser: bool, say: Callable[[str], None]) -> int:
+def run_page(
+    home: Home,
+    launch: Launch,
+    *,
+    port: int | None,
+    browser: bool,
+    say: Callable[[str], None],
+    new_secrets: bool = False,
+) -> int:
     """Serve the page until Ctrl-C, or have the running server open the thread; the exit code.
 
     Args:
@@ -55,13 +63,18 @@ def run_page(home: Home, launch: Launch, *, port: int | None, browser: bool, say
         port: Where to listen; None: the port of last time, or any.
         browser: Open one on the link.
         say: Tells the person a line.
+        new_secrets: Tabs of earlier servers are shut out.
 
     Raises:
-        CodexError: The port is taken, or the running server does not answer.
+        CodexError: The port is taken, or the running server does not answer, or should get new secrets.
     """
     place = Place(home)
     lock = place.lock()
     try:
+        if new_secrets and lock is None:
+            raise CodexError("the workbench runs; end it with Ctrl-C, then start it with --new-secrets")
+        if new_secrets:
+            place.forget()
         if lock is None:
             link = ask_running(place, launch)
             say(f"The workbench runs already; the thread opens at {link}")

@@ -51,7 +51,14 @@ def run_page_command(parsed: Parsed) -> int:
         prompt=(prompt or "").strip(),
         images=tuple(_image(path) for value in parsed.many("image") for path in value.split(",") if path),
     )
-    return run_page(home, launch, port=_port(parsed), browser=not parsed.flag("no_browser"), say=_say)
+    return run_page(
+        home,
+        launch,
+        port=_port(parsed),
+        browser=not parsed.flag("no_browser"),
+        new_secrets=parsed.flag("new_secrets"),
+        say=_say,
+    )
 
 
 def _flags(parsed: Parsed) -> dict[str, Any]:

@@ -90,7 +90,8 @@ export class Questions {
     this.dialog.classList.toggle('reviewing', !!this.review)
     this.review?.load()
     this.dialog.classList.add('asleep')
-    setTimeout(() => this.dialog.classList.remove('asleep'), AWAKE_MS)
+    clearTimeout(this.waking)
+    this.waking = setTimeout(() => this.dialog.classList.remove('asleep'), AWAKE_MS)
     if (!this.dialog.open) this.dialog.showModal()
     buttons[0].focus()
   }

@@ -171,8 +171,8 @@ addEventListener('hashchange', () => { const [thread, number] = place(); if (thr
 wear()
 drawHead()
 conversation.empty()
-if (!location.hash && matchMedia('(max-width: 699px)').matches) list.toggle()
 dropping(document.body, files => composer.files.take(files))
 const [first, number] = place()
 S.target = number
 go(first)
+if (!first && matchMedia('(max-width: 699px)').matches) list.toggle()

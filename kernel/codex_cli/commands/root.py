@@ -52,6 +52,7 @@ ROOT = Command(
         DEMO,
         Option("--port", metavar="N", help="Serve the page on this port of 127.0.0.1"),
         Option("--no-browser", help="Open no browser; only print the link"),
+        Option("--new-secrets", help="Close every tab that was open: cookies and port are made anew"),
     ),
     arguments=("[PROMPT]",),
     subcommands=(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 _FLAGS = [
     "--no-sandbox",
@@ -94,6 +94,9 @@ class Workbench:
                 continue
             if b"fork_server" in line and str(self.home).encode() in line:
                 os.kill(int(status.parent.name), signal.SIGTERM)
+
+
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

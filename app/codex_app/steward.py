@@ -133,7 +133,12 @@ class Steward:
                     }
                     for server in told["local"]
                 ]
-                return {**told, "directory": one_line(told["directory"]), "local": local}
+                return {
+                    **told,
+                    "directory": one_line(told["directory"]),
+                    "changed": one_line(told["changed"]),
+                    "local": local,
+                }
             case asked.LogIn(cancel=True):
                 return await room.query("cancel_login")
             case asked.LogIn(key=key):

@@ -1,4 +1,8 @@
 // The websocket: comes back by itself, asks for what it missed, sends again what was not answered.
+
+// What needs no thread to be shown; all else waits until one is.
+const FREE = new Set(['hello', 'new', 'threads', 'archive', 'delete'])
+
 export class Link {
   constructor(told) {
     this.told = told            // {batch, threads, state, welcome}
@@ -54,9 +58,11 @@ export class Link {
       this.shown = true
       this.told.state('open')
       this.told.shown(value.thread)
-      for (const [ref, asked] of this.waiting) if (asked.again) this.put(ref, asked.message)
+      for (const [ref, asked] of this.waiting) if (asked.again || !asked.sent) this.put(ref, asked)
     } catch (error) {
-      if (this.socket.readyState === WebSocket.OPEN && thread === this.thread) this.told.failed(error.message)
+      if (thread !== this.thread) return
+      for (const [ref, asked] of this.waiting) if (!asked.sent && !asked.again) { this.waiting.delete(ref); asked.reject(error) }
+      if (this.socket?.readyState === WebSocket.OPEN) this.told.failed(error.message)
     }
   }
 
@@ -64,14 +70,17 @@ export class Link {
   ask(message, {again = false} = {}) {
     const ref = ++this.ref
     return new Promise((resolve, reject) => {
-      this.waiting.set(ref, {message, resolve, reject, again})
-      if (message.type === 'hello' || this.shown) this.put(ref, message)
-      else if (!again) { this.waiting.delete(ref); reject(new Error('Not connected; try again in a moment.')) }
+      const asked = {message, resolve, reject, again, sent: false}
+      this.waiting.set(ref, asked)
+      if (this.shown || FREE.has(message.type)) this.put(ref, asked)
+      if (!asked.sent && !again && this.socket?.readyState !== WebSocket.OPEN) { this.waiting.delete(ref); reject(new Error('Not connected; try again in a moment.')) }
     })
   }
 
-  put(ref, message) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({...message, ref}))
+  put(ref, asked) {
+    if (this.socket?.readyState !== WebSocket.OPEN) return
+    asked.sent = true
+    this.socket.send(JSON.stringify({...asked.message, ref}))
   }
 
   take(message) {

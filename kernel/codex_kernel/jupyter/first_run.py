@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codex_kernel.config.confirmed import REMEDY
 from codex_kernel.jupyter.agent import Agent
 from codex_protocol.errors import CodexError, CredentialError, UsageError
 
@@ -96,20 +97,23 @@ class BrowserLogin:
 async def setup(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     """What is missing before a first turn.
 
-    `{needs_login, provider, waiting, problem, trust, asks_trust, directory, repository, local}`; whoever said what
-    commands may do is not asked about trust; `local` are servers on this
-    machine that answer, looked for only while a login is missing: `[{provider, name, models}]`.
+    `{needs_login, provider, waiting, problem, trust, asks_trust, changed, directory, repository, local}`. Whoever said
+    what commands may do is not asked about trust; but all are about project files that `changed` since they were
+    confirmed. `local` are servers on this machine that answer, looked for only while a login is missing:
+    `[{provider, name, models}]`.
     """
     await agent.thread()
     config = _config(agent)
     needs = await _needs_login(config)
+    changed = " ".join(notice for notice in config.warnings if REMEDY in notice)
     return {
         "needs_login": needs,
         "provider": config.provider.name or config.model_provider,
         "waiting": agent.login.waiting,
         "problem": agent.login.problem,
         "trust": config.trust.value,
-        "asks_trust": config.trust.value == "unknown" and not _said_already(agent),
+        "asks_trust": bool(changed) or (config.trust.value == "unknown" and not _said_already(agent)),
+        "changed": changed,
         "directory": str(_trusted_as(config)),
         "repository": _is_repository(config),
         "local": await _local_servers() if needs else [],

@@ -105,6 +105,22 @@ async def test_an_unknown_directory_is_not_obeyed_until_it_is_trusted_and_the_th
     assert (await ask(agent, "setup"))["trust"] == "trusted"
 
 
+async def test_a_trusted_directory_is_asked_about_again_when_its_settings_have_changed(
+    agent: Agent, place: Path
+) -> None:
+    await ask(agent, "trust", trusted=True)
+    (place / "work" / ".codex" / "config.toml").write_text('model = "another-one"\n')
+    await agent.replace()
+    assert (await agent.thread()).context.model != "another-one"
+    told = await ask(agent, "setup")
+    assert told["asks_trust"] is True
+    assert "config.toml is not obeyed, because it was changed since you trusted it" in told["changed"]
+    await ask(agent, "trust", trusted=True)
+    await agent.replace()
+    assert (await agent.thread()).context.model == "another-one"
+    assert (await ask(agent, "setup"))["asks_trust"] is False
+
+
 async def test_a_no_is_remembered_and_obeys_nothing(agent: Agent, place: Path) -> None:
     await ask(agent, "trust", trusted=False)
     await agent.replace()

@@ -127,7 +127,7 @@ class Checkpoints:
         listing = await list_files(root, self._sandbox)
         if listing is None:
             return None
-        return await asyncio.to_thread(scan, root, listing, found.files, found.pack, self._sandbox.may_read)
+        return await asyncio.to_thread(scan, root, listing, found.files, found.pack, self._sandbox.rights().may_read)
 
     # Asked about
 

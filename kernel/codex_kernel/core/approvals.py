@@ -6,14 +6,13 @@ Source: design section 4 point 4.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from codex_kernel.policy.command_summary import summarise
 from codex_kernel.policy.interface import Ask
 from codex_kernel.tools.interface import Answered
 from codex_protocol.events import (
@@ -154,6 +153,8 @@ class TurnApprover:
 
     async def command(self, *, call_id: str, argv: tuple[str, ...], cwd: Path, ask: Ask, digest: str) -> ReviewDecision:
         """The answer for a command; an approval for the thread covers the same command again."""
+        from codex_kernel.policy.command_summary import summarise  # 20 ms that most threads need not wait for
+
         answer = await self._decide(
             ExecApprovalRequest(
                 call_id=call_id,
@@ -213,4 +214,4 @@ def _resolved(request: ApprovalRequest, decision: ReviewDecision, by: str | None
 
 
 def _new_id() -> str:
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()

@@ -5,9 +5,7 @@ Source: design section 5.
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from pathlib import Path
 
 from codex_protocol.errors import ThreadError
@@ -31,6 +29,9 @@ class Consents:
         Raises:
             ThreadError: It cannot be written down.
         """
+        import json
+        import tempfile
+
         consents = self._read()
         consents[_machine()] = rung
         try:
@@ -43,6 +44,8 @@ class Consents:
             raise ThreadError(f"the consent could not be written to {self._file}: {error.strerror}") from error
 
     def _read(self) -> dict[str, object]:
+        import json  # with `tempfile` 5 ms that a thread without commands need not wait for
+
         try:
             found: object = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -6,7 +6,7 @@ They are not approvals: nothing of ours runs because of an answer, and none is k
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Elicitations:
                 BackgroundEvent(message=f"MCP server `{question.server}` asked, and nobody can answer here: {asked}")
             )
             return ElicitAnswer(action="cancel")
-        id = secrets.token_hex(8)
+        id = os.urandom(8).hex()
         answer: asyncio.Future[ElicitAnswer] = asyncio.get_running_loop().create_future()
         self._open[id] = (question, answer)
         self._emit(

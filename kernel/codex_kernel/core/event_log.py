@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import AsyncIterator, Callable
 
 from codex_protocol.events import (
@@ -71,7 +71,7 @@ class EventLog:
         Args:
             retain: Keep events for listeners that come late; False keeps them only until the first listener.
         """
-        self.boot = secrets.token_hex(8)
+        self.boot = os.urandom(8).hex()
         """Another value means another agent process: numbers start anew."""
         self.last = 0
         """Number of the newest event; the first is 1."""

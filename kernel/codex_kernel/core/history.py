@@ -6,7 +6,7 @@ of its response, in call order; a call is never answered twice.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -83,7 +83,7 @@ class History:
             if isinstance(item, _CALLS):
                 key = call_id_of(item)
                 if not key or key in self._call_ids:
-                    key = f"{key or 'call'}_{secrets.token_hex(4)}"
+                    key = f"{key or 'call'}_{os.urandom(4).hex()}"
                     item = msgspec.structs.replace(item, call_id=key)
                 self._call_ids.add(key)
             fresh.append(item)

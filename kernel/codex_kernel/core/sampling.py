@@ -7,7 +7,6 @@ without anything of it having been recorded, told as final or executed.
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -133,6 +132,8 @@ def _retry_notice(event: Retrying) -> StreamError:
 
 
 def _backoff_s(attempt: int) -> float:
+    import random
+
     jitter = random.uniform(0.9, 1.1)  # noqa: S311  # spreads retries, no secret
     return min(_BACKOFF_S * 2 ** (attempt - 1), _LONGEST_BACKOFF_S) * jitter
 

@@ -6,7 +6,7 @@ The user asked for it, so nobody else is asked; it is confined like any command 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from typing import TYPE_CHECKING
 
 from codex_kernel.policy.command_summary import summarise
@@ -31,7 +31,7 @@ async def run_user_shell(state: ThreadState, command: str, emit: Emit) -> Messag
     """
     settings = state.settings
     argv = ("/bin/bash", "-lc", command)
-    call_id = f"user_{secrets.token_hex(6)}"
+    call_id = f"user_{os.urandom(6).hex()}"
     process = await state.sandbox.start(
         Command(
             argv=argv,

@@ -5,7 +5,6 @@ Source: design section 4 point 4.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,15 +44,14 @@ def command_digest(
 
 def patch_digest(edits: Iterable[FileEdit]) -> str:
     """SHA-256 (hex) of what a patch changes, whatever the order of its files."""
-    encoded = [
-        [str(edit.path), edit.old_sha256, None if edit.new is None else hashlib.sha256(edit.new).hexdigest()]
-        for edit in edits
-    ]
+    encoded = [[str(edit.path), edit.old_sha256, None if edit.new is None else sha256_of(edit.new)] for edit in edits]
     return _sha256(["patch", sorted(encoded, key=lambda edit: str(edit[0]))])
 
 
 def sha256_of(data: bytes) -> str:
     """Hex, as `FileEdit.old_sha256` takes it."""
+    import hashlib  # 3 ms at the start of every thread
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -62,4 +60,4 @@ def _sha256(value: list[Any]) -> str:
         encoded = msgspec.json.encode([_VERSION, *value])
     except UnicodeEncodeError:  # lone surrogates: argv and paths that are no UTF-8
         encoded = repr([_VERSION, *value]).encode("utf-8", "backslashreplace")
-    return hashlib.sha256(encoded).hexdigest()
+    return sha256_of(encoded)

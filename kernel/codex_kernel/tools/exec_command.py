@@ -6,7 +6,7 @@ Source: spec/exec-json.md section 9.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -256,7 +256,7 @@ def _answer(
     text = middle_cut(unread, max_tokens)
     end = command.exit
     waited_s = command.seconds if since is None else time.monotonic() - since
-    lines = [f"Chunk ID: {secrets.token_hex(3)}", f"Wall time: {waited_s:.4f} seconds"]
+    lines = [f"Chunk ID: {os.urandom(3).hex()}", f"Wall time: {waited_s:.4f} seconds"]
     if session_id is not None:
         lines.append(f"Process running with session ID {session_id}")
     elif end is not None:

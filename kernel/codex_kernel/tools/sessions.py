@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 
 from codex_kernel.tools.running import RunningCommand
 
@@ -17,7 +16,6 @@ class CommandSessions:
     def __init__(self) -> None:
         self._commands: dict[int, RunningCommand] = {}
         self._busy: set[int] = set()
-        self._random = random.Random()  # noqa: S311  # ids are names, not secrets
 
     def keep(self, command: RunningCommand) -> int:
         """Give a running command an id: five digits, unused in this thread."""
@@ -26,7 +24,9 @@ class CommandSessions:
             oldest = next((key for key in free if not self._commands[key].running), free[0] if free else None)
             if oldest is not None:
                 self._commands.pop(oldest).process.kill()
-        while (session_id := self._random.randint(10_000, 99_999)) in self._commands:
+        from random import randint
+
+        while (session_id := randint(10_000, 99_999)) in self._commands:  # noqa: S311  # a name, not a secret
             pass
         self._commands[session_id] = command
         return session_id

@@ -6,7 +6,6 @@ Source: spec/tools.md sections 2 to 4.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -159,6 +158,8 @@ def _output_of(command: RunningCommand, *, note: str | None = None, timed_out: b
         text = f"{text.rstrip()}\n{note}".lstrip() if text else note
     code = TIMED_OUT_EXIT if timed_out else end.code if end else -1
     metadata = {"exit_code": code, "duration_seconds": round(command.seconds, 1)}
+    import json
+
     content = json.dumps({"output": text, "metadata": metadata}, ensure_ascii=False, separators=(",", ":"))
     after = command.take_end_event(text, exit_code=code, timed_out=timed_out)
     return ToolOutput(content, success=code == 0, after=after)

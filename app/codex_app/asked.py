@@ -287,6 +287,23 @@ class Change(_Asked, tag="change", frozen=True, kw_only=True):
     sandbox: SandboxMode | None = None
 
 
+class Search(_Asked, tag="search", frozen=True, kw_only=True):
+    """Where do these words stand together, in all threads?"""
+
+    text: Short
+    kind: Literal["all", "said", "run", "printed", "patched"] = "all"
+    here: bool = False
+    """In this thread alone."""
+
+
+class Find(_Asked, tag="find", frozen=True, kw_only=True):
+    """Which entry of this thread is that place?"""
+
+    kind: Short
+    turn: int
+    line: Annotated[str, Meta(max_length=10_000)]
+
+
 class Changed(_Asked, tag="changed", frozen=True, kw_only=True):
     """What changed?"""
 
@@ -342,6 +359,8 @@ Asked = (
     | PreviewRules
     | Compact
     | Change
+    | Search
+    | Find
     | Changed
     | ChangedFile
     | TakeBack

@@ -18,6 +18,7 @@ from codex_app.desk import Desk
 from codex_app.places import turn_message
 from codex_app.rooms import Room, Viewer, need
 from codex_app.scribe import Scribe, Writing
+from codex_app.search import find_entry, search
 from codex_app.security import headers_for
 from codex_app.steward import Managing, Steward
 from codex_app.uploads import Uploads
@@ -39,6 +40,7 @@ _QUESTIONS = (
     | asked.Leash
     | asked.Running
     | asked.Changed
+    | asked.Search
 )
 """They change nothing: what is asked after them does not wait for their answers."""
 
@@ -195,6 +197,10 @@ class Link(WebSocketHandler):
                 return self._room().hub.older(before)
             case asked.Turn(number=number):
                 return {"message": await turn_message(self._desk.home, self._room(), number)}
+            case asked.Search(text=text, kind=kind, here=here):
+                return await search(self._desk.home, text, kind, self._room().thread_id if here else "")
+            case asked.Find(kind=kind, turn=turn, line=line):
+                return {"entry": await self._find(kind, turn, line)}
             case asked.Changed(scope=scope):
                 self._changed = look = await self._look(scope)
                 return await asyncio.to_thread(look.view)
@@ -214,6 +220,14 @@ class Link(WebSocketHandler):
         if isinstance(request, Writing):
             return await self._scribe.do(request, need(room))
         return await self._steward.do(request, room)
+
+    async def _find(self, kind: str, turn: int, line: str) -> str | None:
+        room = self._room()
+        try:
+            message = await turn_message(self._desk.home, room, turn)
+        except CodexError:
+            message = None  # a turn that nobody began, or that was taken back
+        return find_entry(room.hub.drawing.entries, kind, line, message)
 
     async def _look(self, scope: str) -> ChangedFiles:
         room = self._room()

@@ -25,6 +25,7 @@ _STYLES = (
     "backtrack",
     "dialogs",
     "review",
+    "search",
     "first_run",
     "inspector",
     "narrow",

@@ -6,7 +6,7 @@ pandas.DataFrame(Codex().usage())
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -78,15 +78,17 @@ class StoredThreads(ABC):
             for each in turn.usages
         ]
 
-    def search(self, text: str, *, limit: int = 50) -> list[Record]:
+    def search(self, text: str, *, limit: int = 50, kinds: Collection[str] = (), thread_id: str = "") -> list[Record]:
         """Where all words of `text` stand together: in what was said, run, printed or patched; best first.
 
         Args:
             text: Words; quoted ones must stand together, a `*` at a word's end means any ending.
             limit: How many places at most.
+            kinds: Of these alone: `prompt`, `answer`, `command`, `output`, `patch`, `call`.
+            thread_id: In this thread alone.
 
         Raises:
-            UsageError: There is no word in it.
+            UsageError: There is no word in it, or no such kind.
             ThreadError: This Python's SQLite has no full-text search.
         """
         from codex_store.search import search_threads
@@ -101,7 +103,7 @@ class StoredThreads(ABC):
                 "name": found.name,
                 "path": found.path,
             }
-            for found in search_threads(self.home(), text, limit=limit)
+            for found in search_threads(self.home(), text, limit=limit, kinds=kinds, thread_id=thread_id)
         ]
 
     def _infos(self, options: dict[str, Any]) -> list[ThreadInfo]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,15 @@ _SCHEMA = (
 _WORD = re.compile(r'"([^"]*)"?|(\S+)')
 _state = msgspec.json.Decoder(State)
 _encode = msgspec.json.Encoder().encode
+_MARK, _UNMARK = "\ue000", "\ue001"
+"""Around a found word while it comes from SQLite: private characters, which no excerpt keeps."""
 _SELECT = (
-    "SELECT path, turn, kind, at, snippet(entries, 0, '', '', ' … ', 32) FROM entries"
-    " JOIN files ON files.id = entries.file WHERE entries MATCH ? ORDER BY rank, at DESC LIMIT ?"
+    "SELECT path, turn, kind, at, snippet(entries, 0, char(0xE000), char(0xE001), ' … ', 32) FROM entries"
+    " JOIN files ON files.id = entries.file WHERE entries MATCH ?"
+    " AND (? = '' OR instr(path, ?) > 0) AND (? = '' OR instr(?, ' ' || kind || ' ') > 0)"
+    " ORDER BY rank, at DESC LIMIT ?"
 )
+KINDS = ("prompt", "answer", "command", "output", "patch", "call")
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,25 +56,34 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """`prompt`, `answer`, `command`, `output`, `patch`, or `call` for other tools."""
     at_ms: int | None
     excerpt: str
+    marks: tuple[tuple[int, int], ...] = ()
+    """Where the words stand in `excerpt`, as ranges of characters."""
 
 
-def search_threads(home: Home, text: str, *, limit: int = 50) -> list[Found]:
+def search_threads(
+    home: Home, text: str, *, limit: int = 50, kinds: Collection[str] = (), thread_id: str = ""
+) -> list[Found]:
     """The places where all words stand together, best first; archived threads count too.
 
     Args:
         home: Whose threads.
         text: Words; what stands in double quotes must stand together, `*` at a word's end means any ending.
         limit: How many at most.
+        kinds: Only places of these kinds; none for all.
+        thread_id: Only this thread; empty for all.
 
     Raises:
-        UsageError: There is nothing to search for.
+        UsageError: There is nothing to search for, or no such kind.
         RolloutError: This Python's SQLite has no full-text search.
     """
     question = match_expression(text)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise UsageError(f"there is no kind {unknown[0]!r}; there are {', '.join(KINDS)}")
     names = thread_names(home.root)
     with _open(home) as db:
         _update(db, home)
-        rows = db.execute(_SELECT, (question, limit)).fetchall()
+        wanted = f" {' '.join(kinds)} " if kinds else ""
+        rows = db.execute(_SELECT, (question, thread_id, thread_id, wanted, wanted, limit)).fetchall()
     return [
         Found(
             thread_id=thread_id_of(path) or "",
@@ -79,9 +93,25 @@ def search_threads(home: Home, text: str, *, limit: int = 50) -> list[Found]:
             kind=kind,
             at_ms=at,
             excerpt=excerpt,
+            marks=marks,
         )
-        for path, turn, kind, at, excerpt in rows
+        for path, turn, kind, at, marked in rows
+        for excerpt, marks in [_unmarked(marked)]
     ]
+
+
+def _unmarked(marked: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """An excerpt without the signs around its found words, and where those stand."""
+    pieces: list[str] = []
+    marks: list[tuple[int, int]] = []
+    length = 0
+    for part in marked.split(_MARK):
+        word, is_marked, rest = part.partition(_UNMARK)
+        if is_marked and pieces:
+            marks.append((length, length + len(word)))
+        pieces += (word, rest)
+        length += len(word) + len(rest.replace(_UNMARK, ""))
+    return "".join(pieces).replace(_UNMARK, ""), tuple(marks)
 
 
 def match_expression(text: str) -> str:

@@ -155,3 +155,28 @@ def test_what_releases_of_upstream_wrote_is_searched(tmp_path: Path, generation:
     home.ensure()
     found = {each.kind for prompt in list_threads(home) for each in search_threads(home, prompt.preview.split()[0])}
     assert "prompt" in found
+
+
+def test_found_words_are_marked_in_the_excerpt(home: Home):
+    [found] = search_threads(home, "zundschlussel find")
+    assert [found.excerpt[start:end] for start, end in found.marks] == ["Find", "Zündschlüssel"]
+    assert found.excerpt == "Find the Zündschlüssel"
+
+
+def test_private_characters_in_a_text_do_no_harm_to_the_marks(tmp_path: Path):
+    made = home_at(tmp_path)
+    with RolloutWriter.create(made, new_meta()) as writer:
+        write_turn(writer, "a \ue001 strange \ue000 needle \ue001 here")
+    [found] = search_threads(made, "needle", kinds=("prompt",))
+    assert "needle" in found.excerpt
+    assert not {"\ue000", "\ue001"} & set(found.excerpt)
+    assert all(0 <= start <= end <= len(found.excerpt) for start, end in found.marks)
+
+
+def test_kinds_and_one_thread_narrow_a_search(home: Home):
+    assert [found.kind for found in search_threads(home, "patch", kinds=("patch",))] == ["patch"]
+    thread = search_threads(home, "needle")[0].thread_id
+    assert len(search_threads(home, "needle", thread_id=thread)) == 1
+    assert search_threads(home, "needle", thread_id="0" * 36) == []
+    with pytest.raises(UsageError, match="no kind 'sent'"):
+        search_threads(home, "patch", kinds=("sent",))

@@ -17,6 +17,7 @@ export const COMMANDS = [
   {name: 'init', about: 'have AGENTS.md written', idle: true, run: page => page.init()},
   {name: 'compact', about: 'replace the history by a summary of it', idle: true, run: page => page.ask({type: 'compact'})},
   {name: 'review', about: 'have changes reviewed: all, or as the words say', argument: '[WHAT]', idle: true, run: (page, prompt) => page.ask({type: 'review_change', prompt})},
+  {name: 'search', about: 'find what was said, run, printed or patched, in all threads', argument: '[WORDS]', keys: 'Ctrl+K', run: (page, words) => page.search(words)},
   {name: 'diff', about: 'what changed: in a turn, the thread, since the last commit', keys: 'Alt+D', run: page => page.inspect('diff')},
   {name: 'mention', about: 'name a file', run: page => page.insert('@')},
   {name: 'copy', about: 'copy the last answer', run: page => page.copyLast()},

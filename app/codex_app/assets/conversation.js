@@ -61,9 +61,21 @@ export class Conversation {
   }
 
   // Bring the user's message of that number into sight, however old it is; whether it is there.
-  async reveal(number) {
+  reveal(number) { return this.lead(`article.user[data-number="${Number(number)}"]`) }
+
+  // An entry by its id, unfolded.
+  async revealEntry(id) {
+    if (!await this.lead(`[data-id="${CSS.escape(id)}"]`)) return false
+    const node = this.nodes.get(id)
+    const details = node.element.querySelector('details')
+    if (details) { details.open = node.opened = true; node.element.classList.remove('peek'); node.element.scrollIntoView({block: 'start'}) }
+    return true
+  }
+
+  // Older entries are fetched until it is there.
+  async lead(selector) {
     let found
-    while (!(found = this.inner.querySelector(`article.user[data-number="${Number(number)}"]`)) && this.more) {
+    while (!(found = this.inner.querySelector(selector)) && this.more) {
       const before = this.nodes.size
       await this.ask()
       if (this.nodes.size === before) break

@@ -16,13 +16,13 @@ const EFFORTS = [['minimal', 'answers at once'], ['low', 'thinks little'], ['med
 
 // `state()`: of the thread; `go(id)`: show another one; `back()`: the focus where one writes.
 // `composer()`, `conversation()`, `questions()` and so on: the parts that commands reach into.
-export const doing = ({link, state, say, go, back, toggleThreads, registry, inspect, composer, conversation, backtrack, questions, list: threads, notifier, firstRun}) => {
+export const doing = ({link, state, say, go, back, toggleThreads, registry, inspect, search, composer, conversation, backtrack, questions, list: threads, notifier, firstRun}) => {
   const ask = message => link.ask(message)
   const change = async what => { await ask({type: 'change', ...what}); say('Counts from the next turn on.') }
   const failed = error => say(error.message)
   const list = rows => make('dl', {}, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make('dt', {}, name), make('dd', {text: value})]))
   return {
-    ask, say, go, toggleThreads, inspect,
+    ask, say, go, toggleThreads, inspect, search,
     busy: () => !!state().busy,
     async newThread() { go(await ask({type: 'new'})) },
     async newElsewhere(directory) {

@@ -14,6 +14,7 @@ import {Inspector} from '/assets/inspector.js'
 import {Link} from '/assets/link.js'
 import {Notifier} from '/assets/notify.js'
 import {Plan} from '/assets/plan.js'
+import {Search} from '/assets/search.js'
 import {Saying} from '/assets/saying.js'
 import {wear} from '/assets/theme.js'
 import {ThreadList} from '/assets/thread_list.js'
@@ -40,6 +41,7 @@ const apply = {
     conversation.reset(items, more)
     apply.state({state}, true)
     apply.asks({asks, answered})
+    if (S.hit?.thread === state.thread) { const {hit} = S; S.hit = null; show(hit) }
     if (S.target != null) { const number = S.target; S.target = null; reveal(number) }
   },
   put({id, item}) { conversation.put(id, item) },
@@ -58,7 +60,7 @@ const apply = {
 
 const registry = new Registry(doing({
   link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), registry: () => registry, composer: () => composer, conversation: () => conversation, backtrack: () => backtrack,
-  inspect: tab => inspector.toggle(tab),
+  inspect: tab => inspector.toggle(tab), search: words => search.open(words),
   questions: () => questions, list: () => list, notifier: () => notifier, firstRun: () => firstRun,
 }))
 const ask = message => link.ask(message)
@@ -90,6 +92,7 @@ const firstRun = new FirstRun({ask: message => link.ask(message), go, say, back}
 const head = new Head({toggleThreads: () => run('threads'), showKeys: () => run('keys')})
 const plan = new Plan()
 const inspector = new Inspector({back, busy: () => !!S.state.busy, go: lead})
+const search = new Search({ask: message => link.ask(message), show, after: back, threads: () => list.threads})
 const changed = new Changed({ask: message => link.ask(message), send: text => link.ask({type: 'send', id: newId(), text}, {again: true}), say, back})
 inspector.register({id: 'diff', name: 'Diff', show: panel => changed.show(panel, S.thread), hide: () => changed.hide()})
 inspector.framed('plots', 'Plots', 'thread')
@@ -126,6 +129,15 @@ function others(asks = []) {
 function place() {
   const [thread, number] = location.hash.slice(1).split('/')
   return [thread, number ?? null]
+}
+
+// A place that was found: its thread is shown, then the entry.
+async function show(hit) {
+  if (hit.thread !== S.state.thread) { S.hit = hit; go(hit.thread); return }
+  try {
+    const {entry} = await link.ask({type: 'find', kind: hit.kind, turn: hit.turn, line: hit.line}, {again: true})
+    if (!entry || !await conversation.revealEntry(entry)) say('That place is not shown in this thread any more: it was taken back or summed up.')
+  } catch (error) { say(error.message) }
 }
 
 async function reveal(number) {

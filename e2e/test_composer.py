@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.test_page import message, opened, send
+from e2e.test_screens import Screens, pictures
 
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
@@ -438,3 +439,38 @@ def test_a_draft_and_a_branch_outlive_the_server(workbench: Workbench, page: Pag
     expect(message(page)).to_have_value("kept draft")
     page.reload()
     expect(message(page)).to_have_value("kept draft")
+
+
+def test_axe_finds_nothing_serious_while_one_writes_and_goes_back(field: Page) -> None:
+    page = field
+    screens = Screens(page, pictures())
+    page.keyboard.type("/re")
+    expect(page.get_by_role("option")).not_to_have_count(0)
+    screens.take("popup")
+    message(page).fill("")
+    give(page, "paste", "one.png", "image/png", PNG)
+    expect(page.get_by_label("Attached files").locator("img")).to_have_js_property("naturalWidth", 2)
+    paste(page, "x" * 1500)
+    screens.take("chips")
+    message(page).press("Enter")
+    settled(page)
+    send(page, "run `sleep 20`")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    message(page).fill("afterwards")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Queued messages").get_by_role("listitem")).to_have_count(1)
+    screens.take("queued")
+    page.keyboard.press("Escape")
+    expect(message(page)).to_have_value("afterwards")
+    message(page).fill("")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog").get_by_role("option")).to_have_count(2)
+    screens.take("backtrack")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is a branch of another one")).to_be_visible()
+    screens.take("branch")
+    page.keyboard.press("Alt+k")
+    expect(page.get_by_role("dialog", name="Commands")).to_be_visible()
+    screens.take("commands")
+    assert screens.found == []

@@ -33,7 +33,10 @@ export class Backtrack {
       make('h2', {id: 'backtrack-title', text: 'Edit an earlier message'}),
       make('p', {cls: 'small', text: 'What came after it stays in this thread; the edited message begins a branch. Changed files stay as they are.'}),
       this.list,
-      make('p', {cls: 'small keys'}, make('kbd', {text: 'Esc'}), ' or ', make('kbd', {text: '↑'}), ' older   ', make('kbd', {text: '↓'}), ' newer   ', make('kbd', {text: 'Enter'}), ' edit   ', make('kbd', {text: 'q'}), ' close'))
+      make('div', {cls: 'answers'},
+        make('button', {type: 'button', cls: 'safe', on: {click: () => this.confirm()}}, 'Edit it ', make('kbd', {text: '⏎'})),
+        make('button', {type: 'button', on: {click: () => this.close()}}, 'Close ', make('kbd', {text: 'q'})),
+        make('span', {cls: 'small keys'}, make('kbd', {text: 'Esc'}), ' or ', make('kbd', {text: '↑'}), ' older, ', make('kbd', {text: '↓'}), ' newer')))
     document.body.append(this.dialog)
   }
 
@@ -74,6 +77,7 @@ export class Backtrack {
     if (event.isComposing) return
     const by = {Escape: 1, ArrowUp: 1, ArrowDown: -1}[event.key]
     if (by) { this.steps.step(by, this.messages.length || 99); this.draw() }
+    else if (event.key === 'Enter' && event.target.tagName === 'BUTTON') return
     else if (event.key === 'Enter') { if (!event.repeat) this.confirm() }
     else if (event.key === 'q' || (event.ctrlKey && event.key === 'c')) this.close()
     else return

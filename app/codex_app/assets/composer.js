@@ -72,7 +72,7 @@ export class Composer {
     this.turns = turns
     this.stop.hidden = !busy
     this.go.firstChild.textContent = busy ? 'Steer' : 'Send'
-    this.text.placeholder = readOnly ? 'Another program writes this thread' : busy ? 'Enter steers, Tab queues …' : `Ask for something …   ${HINT}`
+    this.text.placeholder = readOnly ? 'Another program writes this thread' : busy ? 'Enter steers, Tab queues …' : innerWidth < 700 ? 'Ask for something …' : `Ask for something …   ${HINT}`
     this.queue.state(this.busy)
     if (!over) return
     if (ended === 'aborted') this.giveBack()

@@ -172,8 +172,15 @@ export class Questions {
   }
 }
 
-export const choose = (title, choices, after) => {
-  const dialog = make('dialog', {cls: 'choices', 'aria-labelledby': 'choices-title'})
+// Up and Down go from choice to choice. `dense`: for many, without frames.
+export const choose = (title, choices, after, {dense = false} = {}) => {
+  const dialog = make('dialog', {cls: `choices ${dense ? 'dense' : ''}`, 'aria-labelledby': 'choices-title', on: {keydown: event => {
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key]
+    if (!step) return
+    event.preventDefault()
+    const buttons = [...dialog.querySelectorAll('button')]
+    buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length]?.focus()
+  }}})
   const close = () => { dialog.close(); dialog.remove(); after() }
   dialog.addEventListener('cancel', event => { event.preventDefault(); close() })
   dialog.append(make('h2', {id: 'choices-title', text: title}),

@@ -122,14 +122,14 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
       const found = threads().threads.filter(({id, name}) => id !== state().thread && (id === words || name.toLowerCase().includes(wanted)))
       if (words && found.length === 1) return go(found[0].id)
       if (!found.length) return say(words ? `No other thread is called ${words}.` : 'There is no other thread.')
-      choose(words ? `Threads with “${words}”` : 'Go on with which thread?', found.map(({id, name, directory}) => [name, directory, () => go(id)]), back)
+      choose(words ? `Threads with “${words}”` : 'Go on with which thread?', found.map(({id, name, directory}) => [name, directory, () => go(id)]), back, {dense: true})
     },
     async logOut() {
       say(await ask({type: 'log_out'}))
     },
     chooseCommand() {
       choose('Commands', registry().table.filter(({name}) => name !== 'commands').map(({name, about, argument, keys}) => [`/${name}${argument ? ` ${argument}` : ''}`, `${about}${keys ? `  ${named(keys)}` : ''}`,
-        () => argument && !argument.startsWith('[') ? composer().fill(`/${name} `) : registry().run(name)]), back)
+        () => argument && !argument.startsWith('[') ? composer().fill(`/${name} `) : registry().run(name)]), back, {dense: true})
     },
     quit() {
       link.close()

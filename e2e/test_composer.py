@@ -72,6 +72,14 @@ def settled(page: Page) -> None:
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
+def answered(page: Page, text: str) -> None:
+    """Send a message that the demo answers with one more, and wait for that."""
+    before = page.locator("article.answer").count()
+    send(page, text)
+    expect(page.locator("article.answer")).to_have_count(before + 1)
+    settled(page)
+
+
 def give(page: Page, how: str, name: str, kind: str, data: str) -> None:
     page.evaluate(GIVE, [how, name, kind, data])
 
@@ -196,10 +204,8 @@ def test_a_long_paste_is_a_label_that_goes_as_one_and_is_sent_whole(field: Page)
 
 def test_up_brings_back_what_was_written_also_in_other_threads_and_other_tabs(field: Page, shared: Workbench) -> None:
     page = field
-    send(page, "first of the past")
-    settled(page)
-    send(page, "second\nof the past")
-    settled(page)
+    answered(page, "first of the past")
+    answered(page, "second\nof the past")
     page.keyboard.press("Alt+n")
     expect(page.get_by_text("What should be done here?")).to_be_visible()
     page.reload()
@@ -309,8 +315,7 @@ def test_escape_twice_edits_an_earlier_message_in_a_branch_and_the_other_stays(f
     give(page, "paste", "one.png", "image/png", PNG)
     expect(page.get_by_label("Attached files").get_by_role("listitem")).to_have_count(1)
     for text in ("first\n\nof two parts", "second", "third"):
-        send(page, text)
-        settled(page)
+        answered(page, text)
     old = page.url
     preview = page.get_by_role("dialog", name="Edit an earlier message")
     page.keyboard.press("Escape")
@@ -346,8 +351,7 @@ def test_escape_twice_edits_an_earlier_message_in_a_branch_and_the_other_stays(f
 def test_actions_of_a_message_copy_it_link_to_it_and_edit_from_it(field: Page) -> None:
     page = field
     for text in ("alpha", "beta"):
-        send(page, text)
-        settled(page)
+        answered(page, text)
     first = page.locator("article.user").first
     first.hover()
     first.get_by_role("button", name="Copy this message").click()
@@ -429,8 +433,7 @@ def test_commands_say_what_there_is_and_quit_closes_the_page(field: Page) -> Non
 
 def test_a_draft_and_a_branch_outlive_the_server(workbench: Workbench, page: Page) -> None:
     opened(page, workbench.start(*SETTINGS))
-    send(page, "something")
-    settled(page)
+    answered(page, "something")
     message(page).fill("kept draft")
     assert "running threads go on" in workbench.stop()
     expect(page.get_by_text("no connection")).to_be_visible()
@@ -453,6 +456,7 @@ def test_axe_finds_nothing_serious_while_one_writes_and_goes_back(field: Page) -
     paste(page, "x" * 1500)
     screens.take("chips")
     message(page).press("Enter")
+    expect(page.locator("article.answer")).to_have_count(1)
     settled(page)
     send(page, "run `sleep 20`")
     expect(page.get_by_role("button", name="Stop")).to_be_visible()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codex_kernel.config.types import Config
 from codex_kernel.core.prompts import prompt_text
+from codex_kernel.sandbox.reading import open_permitted
 from codex_protocol.items import InputText, Message
 from codex_protocol.policy import (
     ApprovalPolicy,
@@ -38,18 +39,24 @@ def base_instructions(config: Config) -> str:
     return text
 
 
-def user_instructions(config: Config, home: Path) -> str | None:
-    """AGENTS.md of the home, then of each directory from the project root down to the thread's; None without any."""
-    documents = instruction_documents(config, home)
+def user_instructions(config: Config, home: Path, may_read: Callable[[Path], bool]) -> str | None:
+    """AGENTS.md of the home, then of each directory from the project root down to the thread's; None without any.
+
+    Args:
+        config: Of the thread.
+        home: `$CODEX_HOME`.
+        may_read: As `Sandbox.may_read`: a link in a project may lead to what is hidden.
+    """
+    documents = instruction_documents(config, home, may_read)
     own = [text for path, text in documents if path.parent == home]
     project = "\n\n".join(text for path, text in documents if path.parent != home)
     return SEPARATOR.join([*own, *([project] if project else [])]) or None
 
 
-def instruction_documents(config: Config, home: Path) -> list[tuple[Path, str]]:
+def instruction_documents(config: Config, home: Path, may_read: Callable[[Path], bool]) -> list[tuple[Path, str]]:
     """The files that `user_instructions` is made of, in its order, and what of each is told to the model."""
     own = _own_document(home)
-    return [*([own] if own is not None else []), *_project_documents(config)]
+    return [*([own] if own is not None else []), *_project_documents(config, may_read)]
 
 
 def _own_document(home: Path) -> tuple[Path, str] | None:
@@ -63,13 +70,13 @@ def _own_document(home: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _project_documents(config: Config) -> list[tuple[Path, str]]:
+def _project_documents(config: Config, may_read: Callable[[Path], bool]) -> list[tuple[Path, str]]:
     budget = config.project_doc_max_bytes
     documents: list[tuple[Path, str]] = []
     for directory in _directories(config.project_root, config.cwd):
         if budget <= 0:
             break
-        found = _document_in(directory, (*DOC_NAMES, *config.project_doc_fallback_filenames), budget)
+        found = _document_in(directory, (*DOC_NAMES, *config.project_doc_fallback_filenames), budget, may_read)
         if found is not None:
             path, data = found
             budget -= len(data)
@@ -77,13 +84,15 @@ def _project_documents(config: Config) -> list[tuple[Path, str]]:
     return documents
 
 
-def _document_in(directory: Path, names: Sequence[str], budget: int) -> tuple[Path, bytes] | None:
+def _document_in(
+    directory: Path, names: Sequence[str], budget: int, may_read: Callable[[Path], bool]
+) -> tuple[Path, bytes] | None:
     for name in names:
         path = directory / name
         try:
             if not path.is_file():
                 continue
-            with path.open("rb") as file:
+            with open(open_permitted(path, may_read), "rb") as file:
                 data = file.read(budget)
         except OSError as error:
             log.warning("%s cannot be read and is left out: %s", path, error.strerror or error)

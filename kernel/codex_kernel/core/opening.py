@@ -63,7 +63,7 @@ class Opened(msgspec.Struct, kw_only=True, eq=False):
 
         root = project_root(settings.cwd, settings.config.project_root_markers)
         moved = msgspec.structs.replace(settings.config, cwd=settings.cwd, project_root=root)
-        return user_instructions(moved, self.home.root)
+        return user_instructions(moved, self.home.root, self.state.sandbox.may_read)
 
     def add_to_message_history(self, text: str) -> None:
         """Append to the history that all threads share, unless it is switched off."""
@@ -283,7 +283,7 @@ def _state(
         rules=rules,
         skills=ThreadSkills(config, _user_home(environment)),
         base_environment=dict(environment),
-        user_instructions=user_instructions(config, home.root),
+        user_instructions=user_instructions(config, home.root, sandbox.may_read),
     )
 
 

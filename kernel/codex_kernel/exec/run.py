@@ -43,6 +43,7 @@ def run_exec(request: ExecRequest) -> int:
     config = load(request, home)
     if not (request.skip_git_repo_check or request.demo):
         check_repository(config)
+    _refuse_a_link_out(request.last_message_file, config.cwd)
     earlier = find_earlier(request.earlier, home, config.cwd) if request.earlier is not None else None
     images = image_inputs(image_files(request.images), say)
     if request.review is not None:
@@ -64,6 +65,8 @@ class _Run:
         self._view = view
         self._turn: Turn | None = None
         self._stopped_by: signal.Signals | None = None
+        file = request.last_message_file
+        self._last_message_target = os.path.realpath(file) if file is not None else None
 
     async def run(self, op: Op, late: int | None, earlier: Path | None) -> Outcome:
         """The turn, from the thread's start to its end on disk; signals interrupt it."""
@@ -145,6 +148,9 @@ class _Run:
             return True
         if not answer:
             say(f"Warning: the model ended without a message; {file} is empty")
+        if os.path.realpath(file) != self._last_message_target:
+            say(f"Error: the last message is not written to {file}: it leads elsewhere than when the run began")
+            return False
         try:
             file.write_bytes(answer.encode("utf-8", "replace"))
         except OSError as error:
@@ -175,6 +181,16 @@ def _originator() -> str:
     """Who we are to providers; programs that run us may put their own name there, if it can stand in a header."""
     given = os.environ.get("CODEX_INTERNAL_ORIGINATOR_OVERRIDE", "")
     return given if given.isascii() and given.isprintable() and given.strip() else ORIGINATOR
+
+
+def _refuse_a_link_out(file: Path | None, cwd: Path) -> None:
+    """A command may have put a link where commands write: the model's words must not land where it leads."""
+    if file is None:
+        return
+    absolute, real = file.absolute(), Path(os.path.realpath(file))
+    for directory in (cwd, Path.cwd(), Path("/tmp"), *map(Path, filter(None, [os.environ.get("TMPDIR")]))):  # noqa: S108
+        if absolute.is_relative_to(directory) and not real.is_relative_to(os.path.realpath(directory)):
+            raise CodexError(f"{file} is a link that leads out of {directory}, to {real}; give that file itself (-o)")
 
 
 def _check_last_message_file(file: Path | None) -> None:

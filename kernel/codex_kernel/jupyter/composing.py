@@ -122,7 +122,8 @@ async def leash(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for rule in listed.rules:
         counts[rule.file] = counts.get(rule.file, 0) + 1
-    documents = instruction_documents(config, find_home().root) if config is not None else []
+    may_read = thread.sandbox.may_read
+    documents = instruction_documents(config, find_home().root, may_read) if config is not None else []
     return {
         "instructions": [str(path) for path, _ in documents],
         "rules": [{"file": file, "count": count} for file, count in counts.items()],

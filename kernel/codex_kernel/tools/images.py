@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+from codex_kernel.sandbox.reading import open_permitted
 from codex_protocol.items import InputImage
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -25,15 +27,19 @@ class UnreadableImage(Exception):
     """The file cannot be used as an image; the message says why."""
 
 
-def load_image(path: Path) -> InputImage:
+def load_image(path: Path, may_read: Callable[[Path], bool]) -> InputImage:
     """The image at `path`.
 
+    Args:
+        path: Absolute.
+        may_read: As `Sandbox.may_read`.
+
     Raises:
-        UnreadableImage: Missing, unreadable, larger than 20 MiB, or not a PNG, JPEG, GIF, BMP or WebP.
+        UnreadableImage: Missing, hidden, unreadable, larger than 20 MiB, or not a PNG, JPEG, GIF, BMP or WebP.
     """
     try:
         # Asked of what was opened: a pipe would hold us up for ever, and a device has no end.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_permitted(path, may_read), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UnreadableImage(f"{path} is not a regular file")
             data = file.read(MAX_BYTES + 1)

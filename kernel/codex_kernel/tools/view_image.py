@@ -45,10 +45,8 @@ class ViewImage:
         if not isinstance(call, FunctionCall):
             raise BadArguments("view_image is a function tool")
         path = context.cwd / decode_arguments(call.arguments, _Arguments).path
-        if not context.sandbox.may_read(path):
-            return ToolOutput(f"unable to view {path}: reading it is not allowed", success=False)
         try:
-            image = await asyncio.to_thread(load_image, path)
+            image = await asyncio.to_thread(load_image, path, context.sandbox.may_read)
         except UnreadableImage as error:
             return ToolOutput(f"unable to view the image: {error}", success=False)
         return ToolOutput((image,), after=(ImageViewed(call_id=context.call_id, path=str(path)),))

@@ -156,7 +156,9 @@ async def run_server(
     Raises:
         McpError: It cannot be started.
     """
-    program = shutil.which(command, path=env.get("PATH", os.defpath)) if os.sep not in command else command
+    # Without relative folders: there a command of the sandbox could have put a program of that name.
+    folders = [folder for folder in env.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]
+    program = shutil.which(command, path=os.pathsep.join(folders)) if os.sep not in command else command
     if program is None:
         raise McpError(f"there is no program {command!r} on PATH")
     try:

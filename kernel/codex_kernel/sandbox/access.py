@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from codex_kernel.config.types import SandboxSettings
 from codex_kernel.sandbox import repositories
@@ -59,6 +60,7 @@ class Rights:
         self._of_policy: dict[tuple[SandboxPolicy, str], tuple[str, ...]] = {}
         self._git: dict[str, tuple[str, ...]] = {}
         """By root: the directories its `.git` file or link names."""
+        self._repositories: dict[str, bool] = {}
 
     def may_read(self, path: os.PathLike[str] | str) -> bool:
         """See `PathRights`."""
@@ -103,7 +105,16 @@ class Rights:
             return False
         if any(part.lower() in _NAMES for root in own for part in path[len(root) :].split("/")):
             return False
-        return not any(inside(path, directory) for root in own for directory in self._git_of(root))
+        if any(inside(path, directory) for root in own for directory in self._git_of(root)):
+            return False
+        return not any(self._holds_a_repository(above) for root in own for above in _between(path, root))
+
+    def _holds_a_repository(self, directory: str) -> bool:
+        """Whether git keeps a repository's own files here: a bare one's, or those of a `.git` file elsewhere."""
+        if directory not in self._repositories:
+            there = [self._host.kind(os.path.join(directory, name)) for name in ("HEAD", "objects", "commondir")]
+            self._repositories[directory] = there[0] is not None and (there[1] is not None or there[2] is not None)
+        return self._repositories[directory]
 
     def _sealed(self) -> tuple[str, ...]:
         return (self._places.home, *self._places.private, *self._places.code)
@@ -114,3 +125,11 @@ class Rights:
             known = self._host.kind(git) is not None
             self._git[root] = tuple(repositories.git_directories(self._host, git)) if known else ()
         return self._git[root]
+
+
+def _between(path: str, root: str) -> Iterator[str]:
+    """The directories above `path` that are below `root`."""
+    above = os.path.dirname(path)
+    while above != root and inside(above, root):
+        yield above
+        above = os.path.dirname(above)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -87,4 +88,6 @@ def _own_code() -> tuple[str, ...]:
         found.append(sys.prefix)
     root = Path(__file__).parents[2]
     found += [str(path) for path in root.iterdir() if path.name.startswith("codex_")]
+    page = importlib.util.find_spec("codex_app")  # elsewhere where the sources are used in place
+    found += list(page.submodule_search_locations or ()) if page is not None else []
     return tuple(dict.fromkeys(os.path.realpath(path) for path in found))

@@ -26,6 +26,9 @@ def tree(site: Site) -> Site:
     (site.outside / "gitdir").mkdir()
     (work / "linked" / ".git").write_text(f"gitdir: {site.outside}/gitdir\n")
     (site.home / "skills").mkdir()
+    for name in ("store/objects", "store/hooks", "HEAD/objects"):
+        (work / name).mkdir(parents=True)
+    (work / "store" / "HEAD").write_text("ref: refs/heads/main\n")
     return site
 
 
@@ -45,6 +48,9 @@ def tree(site: Site) -> Site:
         ("out", False),
         ("file-out", False),
         ("login", False),
+        ("store/hooks/pre-commit", False),
+        ("store/config", False),
+        ("HEAD/objects/x", True),
         (".git", False),
         (".git/config", False),
         (".git/hooks/pre-commit", False),

@@ -37,6 +37,28 @@ async def test_a_memory_hog_is_ended_with_a_sentence(site) -> None:
     assert "memory" in (result.exit.killed_because or "")
 
 
+async def test_a_memory_hog_that_first_blinds_its_watcher_is_ended_all_the_same(site) -> None:
+    site.settings = small_limits(max_memory_bytes=200 * MIB)
+    sandbox = site.sandbox()
+    program = (
+        "import os, resource, time\n"
+        "def tried(what, *arguments):\n"
+        "    try: what(*arguments)\n"
+        "    except PermissionError: print('refused', flush=True)\n"
+        "tried(resource.prlimit, 1, resource.RLIMIT_NOFILE, (3, 3))\n"
+        "tried(os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0))\n"
+        "tried(os.sched_setaffinity, 1, {0})\n"
+        "tried(os.setpriority, os.PRIO_PROCESS, 1, 19)\n"
+        "x = b'x' * (400 << 20)\n"
+        "time.sleep(30)\n"
+    )
+    result = await run(sandbox, site.command("python3", "-c", program))
+    await sandbox.aclose()
+    assert result.stdout == "refused\n" * 4
+    assert result.code == 137
+    assert "memory" in (result.exit.killed_because or "")
+
+
 async def test_shared_memory_counts_as_memory(site) -> None:
     site.settings = small_limits(max_memory_bytes=200 * MIB)
     sandbox = site.sandbox()

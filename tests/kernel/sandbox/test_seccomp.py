@@ -99,6 +99,14 @@ every_arch = pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
         ("mknodat", (0, 0, 0o020644), EPERM),
         ("mknodat", (0, 0, 0o060644), EPERM),
         ("prlimit64", (99,), "allow"),
+        ("prlimit64", (1, 7, 0, 0x1000), "allow"),
+        ("prlimit64", (0, 7, 0x1000), "allow"),
+        ("prlimit64", (99, 7, 0x1000), EPERM),
+        ("prlimit64", (1, 7, 1 << 32), EPERM),
+        ("sched_setscheduler", (1, 5), EPERM),
+        ("sched_setscheduler", (99, 5), "allow"),
+        ("setpriority", (0, 1, 19), EPERM),
+        ("setpriority", (0, 99, 19), "allow"),
     ],
 )
 def test_verdicts(call: str, arguments: tuple[int, ...], expected: str, arch: str) -> None:

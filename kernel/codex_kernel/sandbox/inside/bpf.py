@@ -23,6 +23,11 @@ def low(argument: int) -> int:
     return 16 + 8 * argument
 
 
+def high(argument: int) -> int:
+    """Where the high half of an argument stands; of a pointer both count."""
+    return low(argument) + 4
+
+
 class Filter:
     """Instructions in order. Every test falls through when it does not apply."""
 

@@ -84,6 +84,11 @@ def build(*, inet: bool, unix: bool, namespaces: bool, arch: str | None = None) 
     if not namespaces:
         out.among(bpf.EQUAL, tuple(nr[name] for name in _OF_A_PROCESS), _only_self(argument=0))
         out.among(bpf.EQUAL, (nr["setpriority"], nr["ioprio_set"]), _only_self(argument=1))
+    else:
+        out.among(bpf.EQUAL, (nr["prlimit64"],), _no_limits_of_others())
+        others = tuple(nr[name] for name in _OF_A_PROCESS if name != "prlimit64")
+        out.among(bpf.EQUAL, others, _not_the_init(argument=0))
+        out.among(bpf.EQUAL, (nr["setpriority"], nr["ioprio_set"]), _not_the_init(argument=1))
     out.verdict(bpf.ALLOW)
     return out
 
@@ -193,6 +198,31 @@ def _only_self(*, argument: int) -> bpf.Filter:
     out.load(bpf.low(argument))
     out.when(bpf.EQUAL, 0, bpf.ALLOW)
     out.verdict(bpf.errno(EPERM))
+    return out
+
+
+def _not_the_init(*, argument: int) -> bpf.Filter:
+    """The init has the command's user, watches over memory and disk, and answers for connections."""
+    out = bpf.Filter()
+    out.load(bpf.low(argument))
+    out.when(bpf.EQUAL, 1, bpf.errno(EPERM))
+    out.verdict(bpf.ALLOW)
+    return out
+
+
+def _no_limits_of_others() -> bpf.Filter:
+    """Limits are read of every process and set of process 0, which is the caller.
+
+    The init would be blind with three descriptors; inside bubblewrap its number is not known, nor the helper's.
+    """
+    out = bpf.Filter()
+    out.load(bpf.low(0))
+    out.when(bpf.EQUAL, 0, bpf.ALLOW)
+    out.load(bpf.low(2))
+    out.unless(bpf.EQUAL, 0, bpf.errno(EPERM))
+    out.load(bpf.high(2))
+    out.unless(bpf.EQUAL, 0, bpf.errno(EPERM))
+    out.verdict(bpf.ALLOW)
     return out
 
 

@@ -1,11 +1,15 @@
-"""Where log lines go and which ones: stderr, `CODEX_LOG`, and the simple forms of `RUST_LOG`."""
+"""Where log lines go and which ones: stderr or a file, `CODEX_LOG`, and the simple forms of `RUST_LOG`."""
 
 from __future__ import annotations
 
 import logging
-import time
+import os
 from collections.abc import Mapping
 
+from codex_protocol.errors import CodexError
+from codex_render.log_lines import LogLines
+
+FILE_VARIABLE = "CODEX_LOG_FILE"
 _LEVELS = {
     "trace": logging.DEBUG,
     "debug": logging.DEBUG,
@@ -18,13 +22,17 @@ _LEVELS = {
 
 
 def configure_logging(env: Mapping[str, str], default: int = logging.ERROR) -> None:
-    """Send log lines to stderr, from the level the environment names.
+    """Send log lines to stderr, or to the file that `CODEX_LOG_FILE` names, from the level the environment names.
 
     `CODEX_LOG` is read first, then `RUST_LOG`: a level, `target=level`, or several of these with commas between them.
-    What is not understood is passed over: the default then holds.
+    What is not understood is passed over: the default then holds. The file is only readable by its owner when it is
+    new, and begun anew after 5 MiB; three older ones stay beside it.
+
+    Raises:
+        CodexError: The file cannot be written.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter())
+    handler = _handler(env.get(FILE_VARIABLE, "").strip())
+    handler.setFormatter(LogLines(env))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(default)
@@ -35,12 +43,13 @@ def configure_logging(env: Mapping[str, str], default: int = logging.ERROR) -> N
             logging.getLogger(target.strip().replace("::", ".") if equals else None).setLevel(level)
 
 
-class _Formatter(logging.Formatter):
-    """`2026-11-22T14:04:00.123Z ERROR codex_kernel.core: text`; a traceback only where debugging was asked for."""
+def _handler(file: str) -> logging.Handler:
+    if not file:
+        return logging.StreamHandler()
+    from codex_cli.log_file import LogFile
 
-    def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        line = f"{stamp}.{int(record.msecs):03}Z {record.levelname} {record.name}: {record.getMessage()}"
-        if record.exc_info and logging.getLogger(record.name).isEnabledFor(logging.DEBUG):
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+    try:
+        return LogFile(os.path.expanduser(file))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CodexError(f"the log file {file} ({FILE_VARIABLE}) cannot be written: {why}") from error

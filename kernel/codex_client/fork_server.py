@@ -24,6 +24,7 @@ from codex_protocol.fork import ForkRequest, decode_fork_reply, encode_line, ser
 from codex_store.home import Home, find_home
 
 _START_S = 30.0
+_MAX_LOG_BYTES = 5 << 20
 _BACKLOG = 64
 LOG = "kernels.log"
 """In the home's log folder: what kernels and their server have to say."""
@@ -174,6 +175,9 @@ def _start_server(path: Path, home: Home, executable: str, env: Mapping[str, str
 
     path.unlink(missing_ok=True)
     home.log.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        if (home.log / LOG).stat().st_size > _MAX_LOG_BYTES:
+            os.replace(home.log / LOG, home.log / f"{LOG}.1")
     log = os.open(home.log / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with socket.socket(socket.AF_UNIX) as listener:
         old = os.umask(0o177)

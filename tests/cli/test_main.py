@@ -150,3 +150,28 @@ def test_the_log_level_comes_from_the_environment(variable: str, value: str, lev
     assert done.stdout.split()[0] == level
     if "core=debug" in value:
         assert done.stdout.split()[1] == "DEBUG"
+
+
+def test_a_log_file_is_private_rotates_and_leaves_stderr_alone(tmp_path: Path):
+    file = tmp_path / "codex.log"
+    script = (
+        "import logging, os\n"
+        "from codex_cli import log_file, log_setup\n"
+        "log_file.MAX_BYTES = 2000\n"
+        "log_setup.configure_logging(os.environ)\n"
+        "for number in range(400):\n"
+        "    logging.getLogger('codex_kernel').error('line %d.', number)\n"
+    )
+    env = os.environ | {"CODEX_LOG_FILE": str(file)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
+    assert done.stderr == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["codex.log", *(f"codex.log.{n}" for n in (1, 2, 3))]
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
+    assert all(path.stat().st_size <= 2000 for path in tmp_path.iterdir())
+    assert file.read_text().endswith("line 399.\n")
+
+
+def test_a_log_file_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+    done = run("rules", "list", code=1, env=os.environ | {"CODEX_LOG_FILE": str(tmp_path / "none" / "x.log")})
+    assert done.stderr.startswith("Error: the log file ")
+    assert done.stderr.count("\n") == 1

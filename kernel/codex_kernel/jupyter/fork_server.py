@@ -22,6 +22,7 @@ from pathlib import Path
 from codex_kernel.jupyter import start
 from codex_protocol.errors import CodexError, UsageError
 from codex_protocol.fork import MAX_LINE_BYTES, ForkReply, ForkRequest, decode_fork_request, encode_line, server_name
+from codex_render.log_lines import LogLines
 from codex_store.home import Home
 
 log = logging.getLogger(__name__)
@@ -256,7 +257,9 @@ def main(argv: list[str]) -> int:
         return 2
     if os.fork():
         os._exit(0)  # whoever started it has no child to wait for
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(LogLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[lines])
     listener = socket.socket(fileno=int(argv[0]))
     home = Home(root=Path(argv[1]), xdg_runtime_dir=os.environ.get("XDG_RUNTIME_DIR") or None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

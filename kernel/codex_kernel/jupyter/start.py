@@ -12,6 +12,7 @@ from pathlib import Path
 
 from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, decode_options
 from codex_protocol.errors import CodexError, UsageError
+from codex_render.log_lines import LogLines
 
 log = logging.getLogger(__name__)
 USAGE = "python -P -m codex_kernel.jupyter -f CONNECTION_FILE"
@@ -93,9 +94,10 @@ def serve(
     from codex_kernel.jupyter.connection import Sockets, is_plain_tcp, read_connection, write_connection
     from codex_kernel.jupyter.wire import Wire, WireError
 
+    lines = logging.StreamHandler()
+    lines.setFormatter(LogLines())
     logging.basicConfig(
-        level=_LEVELS.get(os.environ.get("CODEX_LOG", "").strip().lower(), logging.WARNING),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        level=_LEVELS.get(os.environ.get("CODEX_LOG", "").strip().lower(), logging.WARNING), handlers=[lines]
     )
     connection = read_connection(file)
     try:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from codex_protocol.errors import UsageError
-from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode
+from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode, Summary
 from codex_protocol.rules import RuleDecision
 
 Short = Annotated[str, Meta(max_length=200)]
@@ -283,6 +283,7 @@ class Change(_Asked, tag="change", frozen=True, kw_only=True):
 
     model: Short | None = None
     effort: Effort | None = None
+    summary: Summary | None = None
     approval: ApprovalPolicy | None = None
     sandbox: SandboxMode | None = None
 

@@ -88,7 +88,7 @@ class Scribe:
             case asked.EndRunning():
                 return await room.query("end_running")
             case asked.Change():
-                return await room.submit(await _change(request, room))
+                return await room.submit(await settings_op(request, room))
             case asked.ReviewChange(prompt=prompt):
                 review = ops.Review(prompt=prompt) if prompt else ops.Review(uncommitted=True)
                 return await room.submit(review)
@@ -130,7 +130,7 @@ class Scribe:
         return msgspec.to_builtins(upload)
 
 
-async def _change(request: asked.Change, room: Room) -> ops.Op:
+async def settings_op(request: asked.Change, room: Room) -> ops.Op:
     """Settings for later turns; a sandbox policy keeps the writable roots that the user's settings give to it."""
     policy: SandboxPolicy | None = None
     if request.sandbox is not None:
@@ -138,7 +138,11 @@ async def _change(request: asked.Change, room: Room) -> ops.Op:
         found = next(preset for preset in presets if preset["sandbox_mode"] == request.sandbox.value)
         policy = msgspec.convert(found["sandbox_policy"], SandboxPolicy)
     return ops.OverrideTurnContext(
-        model=request.model, effort=request.effort, approval_policy=request.approval, sandbox_policy=policy
+        model=request.model,
+        effort=request.effort,
+        summary=request.summary,
+        approval_policy=request.approval,
+        sandbox_policy=policy,
     )
 
 

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from bokeh.models import Plot
 
+from codex_app.asked import Change
 from codex_app.hub import Hub
 from codex_app.places import prompt_of
 from codex_app.views import columns as of
 from codex_app.views.figures import Bars, Part
 from codex_app.views.inspector import asked_for
 from codex_app.views.plots import AllPlots, ThreadPlots
+from codex_app.views.settings_model import STAYS, SettingsForm, change, checked
 from codex_client import Codex
 from codex_protocol import events as ev
 from codex_protocol.events import NumberedEvent
+from codex_protocol.policy import ApprovalPolicy, Summary
 from codex_render.styles import DARK
 from codex_store.home import Home
 from codex_store.insight import FileNumbers
@@ -137,3 +140,21 @@ def test_a_turn_is_found_among_messages_that_begin_alike() -> None:
         hub.apply(NumberedEvent("b", n, ev.Event("1", ev.UserMessage(message=text))))
     assert [hub.said("go on", 1), hub.said("other", 0), hub.said("go on", 0)] == [0, 1, 3]
     assert hub.said("go on", 2) is None
+
+
+def test_the_settings_form_says_what_is_wrong_at_its_field_and_asks_for_changes_alone() -> None:
+    good = {"model": " m ", "effort": STAYS, "summary": "concise", "approval": "never", "sandbox": "read-only"}
+    form = checked(good)
+    assert isinstance(form, SettingsForm)
+    now = {"model": "m", "approval": "on-request", "sandbox": "read-only"}
+    assert change(form, now) == Change(approval=ApprovalPolicy.NEVER, summary=Summary.CONCISE)
+    unchanged = checked({**good, "summary": STAYS})
+    assert isinstance(unchanged, SettingsForm)
+    assert change(unchanged, {**now, "approval": "never"}) is None
+    wrong = checked({**good, "model": "a b", "approval": "always"})
+    assert isinstance(wrong, dict)
+    assert wrong["model"] == "A model's name has at least one character and no spaces."
+    assert wrong["approval"].startswith("Input should be 'untrusted'")
+    assert wrong.keys() == {"model", "approval"}
+    for bad in ("", "a\u202eb", "x" * 201):
+        assert isinstance(checked({**good, "model": bad}), dict), bad

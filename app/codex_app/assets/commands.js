@@ -36,6 +36,7 @@ export const COMMANDS = [
   {name: 'notify', about: 'notifications of the browser, on or off', run: page => page.notify()},
   {name: 'inspector', about: 'show or hide the inspector', keys: 'Alt+I', run: page => page.inspect()},
   {name: 'plots', about: 'tokens, context, time and files as plots', keys: 'Alt+P', run: page => page.inspect('plots')},
+  {name: 'settings', about: 'model, effort, approvals and sandbox as a form', run: page => page.inspect('settings')},
   {name: 'threads', about: 'show or hide the list of threads', keys: 'Alt+T', run: page => page.toggleThreads()},
   {name: 'commands', about: 'all commands, to choose from', keys: 'Alt+K', run: page => page.chooseCommand()},
   {name: 'keys', about: 'all keys and commands', keys: '?', also: ['help'], run: page => page.showKeys()},

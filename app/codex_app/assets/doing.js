@@ -21,6 +21,15 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
   const change = async what => { await ask({type: 'change', ...what}); say('Counts from the next turn on.') }
   const failed = error => say(error.message)
   const list = rows => make('dl', {}, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make('dt', {}, name), make('dd', {text: value})]))
+  const status = async () => {
+    const now = state()
+    const leash = await ask({type: 'leash'})
+    return list([['Thread', now.thread], ['Directory', now.cwd], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Account', leash.account || 'none'],
+      ['Asks', now.approval], ['Sandbox', now.sandbox], ['Rung', now.rung && `${now.rung} of 5${now.rung_note ? `: ${now.rung_note}` : ''}`],
+      ['Tokens', now.tokens || '0'], ['Context left', now.context_left == null ? 'not known' : `${now.context_left} %`],
+      ['Instructions', leash.instructions.join('\n') || 'no AGENTS.md'], ['MCP servers', leash.servers.map(server => `${server.name}${server.enabled ? '' : ' (disabled)'}`).join(', ') || 'none'],
+      ['Rules', leash.rules.join('\n') || 'none']])
+  }
   return {
     ask, say, go, toggleThreads, inspect, search,
     busy: () => !!state().busy,
@@ -57,15 +66,8 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
         ['Another model …', 'any name that the provider knows', () => enter('Which model?', {label: 'Model', value: now.model, action: 'Choose', about: 'Counts from the next turn on.'}, back).then(name => name && change({model: name})).catch(failed)],
       ], back)
     },
-    async showStatus() {
-      const now = state()
-      const leash = await ask({type: 'leash'})
-      show('Status', list([['Thread', now.thread], ['Directory', now.cwd], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Account', leash.account || 'none'],
-        ['Asks', now.approval], ['Sandbox', now.sandbox], ['Rung', now.rung && `${now.rung} of 5${now.rung_note ? `: ${now.rung_note}` : ''}`],
-        ['Tokens', now.tokens || '0'], ['Context left', now.context_left == null ? 'not known' : `${now.context_left} %`],
-        ['Instructions', leash.instructions.join('\n') || 'no AGENTS.md'], ['MCP servers', leash.servers.map(server => `${server.name}${server.enabled ? '' : ' (disabled)'}`).join(', ') || 'none'],
-        ['Rules', leash.rules.join('\n') || 'none']]), back)
-    },
+    async showStatus() { show('Status', await status(), back) },
+    async drawStatus(element) { element.replaceChildren(await status()) },
     async showServers() {
       const {servers} = await ask({type: 'leash'})
       if (!servers.length) return say('No MCP servers are configured; [mcp_servers.NAME] in config.toml adds one.')

@@ -13,9 +13,16 @@ if (['thread', 'all'].includes(told.view)) {
 }
 
 const sections = new Map()
+if (told.view === 'settings') document.body.append(make('p', {cls: 'small', text: 'For the turns of this thread that come; config.toml says what new threads begin with.'}))
 for (const [place] of told.places) {
-  if (place === 'seen') continue
-  const at = make('div', {id: `at-${place}`, cls: 'drawn'})
+  if (place === 'seen' || place === 'said') continue
+  const at = make('div', {id: `at-${place}`, cls: told.view === 'settings' ? '' : 'drawn'})
+  if (told.view === 'settings') {
+    const problem = make('p', {cls: 'problem small', role: 'alert'})
+    sections.set(place, {at, problem})
+    document.body.append(make('div', {cls: 'field'}, at, problem))
+    continue
+  }
   const title = make('h2', {id: `title-${place}`})
   const words = make('p', {cls: 'small words'})
   const section = make('section', {'data-place': place, 'aria-labelledby': title.id}, title, words, at)
@@ -97,7 +104,8 @@ addEventListener('message', event => {
   Object.assign(seen, {seen: !!event.data.seen, dark: !!event.data.dark})
   document.body.classList.toggle('dark', seen.dark)
   document.body.classList.toggle('light', !seen.dark)
-  doc.get_model_by_name('seen').data = {seen: [{...seen}]}
+  const told = doc.get_model_by_name('seen')
+  if (told) told.data = {seen: [{...seen}]}
 })
 
 // Keys that are the page's: the frame hands them up.
@@ -106,6 +114,17 @@ addEventListener('keydown', event => {
   if (event.key === 'Escape' || (event.altKey && !event.ctrlKey)) { event.preventDefault(); say({say: 'key', key: event.key, code: event.code, alt: event.altKey}) }
 })
 
+const said = doc.get_model_by_name('said')
+if (said) {
+  const note = make('p', {cls: 'small', role: 'status'})
+  document.body.append(note)
+  const write = () => {
+    for (const [place, {problem}] of sections) problem.textContent = said.data[place]?.[0] ?? ''
+    note.textContent = said.data.said[0]
+  }
+  said.properties.data.change.connect(write)
+  write()
+}
 for (const [place, parts] of sections) {
   const source = doc.get_model_by_name(`${place}-numbers`)
   if (source) plot(source, parts)

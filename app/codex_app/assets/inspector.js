@@ -3,6 +3,7 @@ import {keep, kept, make} from '/assets/dom.js'
 
 const START_MS = 20000
 const RETRY_MS = 1500
+const LIVE_MS = 1000
 
 export class Inspector {
   // told: {busy() -> whether a turn runs, go(place): show it in the conversation, back(): the focus where one writes}
@@ -24,12 +25,12 @@ export class Inspector {
     addEventListener('visibilitychange', () => this.tell())
   }
 
-  // A tab of plain DOM: `show(element)` is called when it is opened and whenever the thread changes while it is open,
-  // `hide()` when it is left. Its order among the tabs is the order of registration.
-  register({id, name, show, hide = () => {}}) {
+  // A tab of plain DOM: `show(element)` is called when it is opened and whenever another thread is shown while it is open
+  // (`live`: whenever the thread's state changes too, at most once a second), `hide()` when it is left.
+  register({id, name, show, hide = () => {}, live = false}) {
     const panel = make('div', {role: 'tabpanel', id: `inspect-${id}`, 'aria-labelledby': `inspect-${id}-tab`, tabindex: '0', hidden: true})
     const tab = make('button', {type: 'button', role: 'tab', id: `inspect-${id}-tab`, 'aria-controls': panel.id, 'aria-selected': 'false', tabindex: '-1', text: name, on: {click: () => this.open(id)}})
-    this.tabs.set(id, {panel, tab, show: () => show(panel), hide})
+    this.tabs.set(id, {panel, tab, show: () => show(panel), hide, live})
     this.list.append(tab)
     this.body.append(panel)
   }
@@ -82,6 +83,16 @@ export class Inspector {
     if (this.opened) this.tabs.get(this.tab)?.show()
   }
 
+  // The thread's state has changed.
+  changed() {
+    if (!this.opened || this.later || !this.tabs.get(this.tab)?.live) return
+    this.later = setTimeout(() => {
+      this.later = null
+      const tab = this.tabs.get(this.tab)
+      if (this.opened && !document.hidden && tab.live) tab.show()
+    }, LIVE_MS)
+  }
+
   tell() { this.frame.tell() }
 
   arrow(event) {
@@ -115,19 +126,26 @@ class Frame {
     panel.append(this.note)
     this.note.textContent = thread ? 'Loading …' : 'There is no thread yet.'
     if (!thread) return
-    const problem = await this.problem()
+    const {problem, away} = await this.ready()
     if (mine !== this.mine) return
+    if (away) this.again()
     if (problem) { this.note.textContent = problem; return }
     this.element = make('iframe', {title: `${this.inspector.tabs.get(this.inspector.tab).tab.textContent} of this thread`, src: `/panel/inspector?view=${view}&thread=${encodeURIComponent(thread)}`})
     panel.append(this.element)
     this.timer = setTimeout(() => this.take({say: 'failed', text: 'Plots and settings do not answer; close the inspector and open it again.'}), START_MS)
   }
 
-  async problem() {
+  // What stands against it; `away`: the server does not answer at all.
+  async ready() {
     try {
       const answer = await fetch('/panel/ready')
-      return answer.ok ? '' : await answer.text()
-    } catch { return 'The server does not answer; plots and settings come back with it.' }
+      return {problem: answer.ok ? '' : await answer.text()}
+    } catch { return {problem: 'The server does not answer; this comes back with it.', away: true} }
+  }
+
+  again() {
+    const {panel, view} = this
+    this.retry = setTimeout(() => { if (this.inspector.opened && !panel.hidden) this.show(panel, view) }, RETRY_MS)
   }
 
   take(message) {
@@ -143,9 +161,8 @@ class Frame {
       this.note.textContent = String(message.text)
       this.panel.append(this.note)
     } else if (say === 'lost') {
-      const {panel, view} = this
       this.end()
-      this.retry = setTimeout(() => { if (this.inspector.opened && !panel.hidden) this.show(panel, view) }, RETRY_MS)
+      this.again()
     } else if (say === 'go') this.inspector.told.go(String(message.place))
     else if (say === 'key') document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: message.key, code: message.code, altKey: message.alt, bubbles: true, cancelable: true}))
   }

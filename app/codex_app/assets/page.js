@@ -54,6 +54,7 @@ const apply = {
     drawHead()
     plan.draw(state)
     changed.stirred(`${state.thread}.${state.stirred}`)
+    inspector.changed()
   },
   asks({asks, answered}) { questions.set(asks, answered); if (asks.length) saying.read(`${asks[0].question} ${asks[0].exact || ''}`) },
 }
@@ -96,6 +97,8 @@ const search = new Search({ask: message => link.ask(message), show, after: back,
 const changed = new Changed({ask: message => link.ask(message), send: text => link.ask({type: 'send', id: newId(), text}, {again: true}), say, back})
 inspector.register({id: 'diff', name: 'Diff', show: panel => changed.show(panel, S.thread), hide: () => changed.hide()})
 inspector.framed('plots', 'Plots', 'thread')
+inspector.framed('settings', 'Settings', 'settings')
+inspector.register({id: 'status', name: 'Status', live: true, show: element => registry.page.drawStatus(element).catch(error => { element.textContent = error.message })})
 document.body.append(list.element,
   make('main', {}, head.element, plan.element, conversation.element, make('div', {cls: 'bottom'}, questions.bar, composer.element, head.foot)),
   inspector.element, questions.dialog, saying.toast, saying.status)

@@ -26,14 +26,15 @@ log = logging.getLogger(__name__)
 class Asked(msgspec.Struct, frozen=True):
     """What a frame's address asks for."""
 
-    view: Literal["thread", "all"]
+    view: Literal["thread", "all", "settings"]
     thread_id: str
 
 
 def asked_for(arguments: Mapping[str, list[bytes]]) -> Asked:
     """What an address asks for; of what is not understood nothing is taken."""
     [thread, view] = [(arguments.get(name) or [b""])[0].decode("utf-8", "replace") for name in ("thread", "view")]
-    return Asked("all" if view == "all" else "thread", thread if is_thread_id(thread) else "")
+    known: dict[str, Literal["all", "settings"]] = {"all": "all", "settings": "settings"}
+    return Asked(known.get(view, "thread"), thread if is_thread_id(thread) else "")
 
 
 def build(home: Home, asked: Asked) -> Plots:

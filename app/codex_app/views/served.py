@@ -28,6 +28,7 @@ from codex_app.pages import Refused
 from codex_app.security import headers_for
 from codex_app.views.inspector import Asked, Inspector, asked_for, build
 from codex_app.views.plots import Plots
+from codex_app.views.settings import SettingsView
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPHeaders, HTTPServerRequest
@@ -90,17 +91,22 @@ class Documents(Application):
         """Show this desk's threads."""
         super().__init__(FunctionHandler(self._fill))
         self._desk = desk
-        self._built: dict[str, tuple[Asked, Plots]] = {}
+        self._built: dict[str, tuple[Asked, Plots | None]] = {}
 
     async def on_session_created(self, session_context: Any) -> None:
         """Bokeh asks before it fills a new document."""
         await super().on_session_created(session_context)
         asked = asked_for(session_context.request.arguments)
-        self._built[session_context.id] = (asked, await asyncio.to_thread(build, self._desk.home, asked))
+        plots = None if asked.view == "settings" else await asyncio.to_thread(build, self._desk.home, asked)
+        self._built[session_context.id] = (asked, plots)
 
     def _fill(self, document: Any) -> None:
         with set_curdoc(document):
-            Inspector(self._desk, *self._built.pop(document.session_context.id))
+            asked, plots = self._built.pop(document.session_context.id)
+            if plots is None:
+                SettingsView(self._desk, asked.thread_id)
+            else:
+                Inspector(self._desk, asked, plots)
 
 
 class Headers(OutputTransform):

@@ -79,6 +79,7 @@ class Drawing:
         if snapshot.configured.resumed:  # where it branched off is not known any more
             drawing._branch(snapshot.configured)
         draw_items(snapshot.items, drawing)
+        drawing._break_off()
         if not snapshot.configured.resumed:
             drawing._branch(snapshot.configured)
         for content in snapshot.events:
@@ -98,6 +99,11 @@ class Drawing:
         drawing.asks.update(servers)
         return drawing
 
+    @property
+    def cwd(self) -> str:
+        """The thread's directory; empty while it is not known."""
+        return self.state.get("cwd", "")
+
     def add(self, entry: Entry, id: str | None = None) -> str:
         """Put an entry at the end; its id."""
         self._count += 1
@@ -112,7 +118,7 @@ class Drawing:
         """Put a message of the user's at the end. They are numbered, so that a thread can be forked before one."""
         number = None if text.lstrip().startswith(CONTEXT_OPENINGS) else self._prompts
         self._prompts += number is not None
-        pictures = self.pictures.take(images, self.state.get("cwd", ""))
+        pictures = self.pictures.take(images, self.cwd)
         text = _NAMES.sub("", text)
         self.add(Entry("user", text=visible(text), images=pictures, steered=steered, at=at, number=number))
 
@@ -219,7 +225,7 @@ class Drawing:
             case ev.ExecCommandEnd():
                 self._command_ended(msg)
             case ev.PatchApplyBegin():
-                fields = patch_fields(msg.changes, self.state.get("cwd", ""))
+                fields = patch_fields(msg.changes, self.cwd)
                 self.add(PatchEntry(**fields), msg.call_id)
             case ev.PatchApplyEnd():
                 self._update(
@@ -239,7 +245,7 @@ class Drawing:
             case ev.WebSearchEnd():
                 self._update(msg.call_id, state="done", what=one_line(msg.query))
             case ev.ImageViewed(path=path):
-                images = self.pictures.take([path], self.state.get("cwd", ""))
+                images = self.pictures.take([path], self.cwd)
                 self.add(Entry("tool", state="done", verb="Look at", what=one_line(path), images=images))
             case _:
                 return False
@@ -268,7 +274,7 @@ class Drawing:
         view = asks.view(request)
         self.asks[view["id"]] = view
         if isinstance(request, ev.ApplyPatchApprovalRequest):
-            self.reviews[request.approval_id] = Review(request.changes, self.state.get("cwd", ""))
+            self.reviews[request.approval_id] = Review(request.changes, self.cwd)
         self.asks_changed = True
 
     def _resolved(self, msg: ev.ApprovalResolved) -> None:
@@ -319,14 +325,18 @@ class Drawing:
         self.state_changed = True
         return True
 
-    def _turn_ended(self, msg: ev.TaskComplete | ev.TurnAborted) -> None:
-        self._settle()
-        ended = "aborted" if isinstance(msg, ev.TurnAborted) else "complete"
-        self.state.update(busy=False, since=None, ended=ended, turns_ended=self.state["turns_ended"] + 1)
+    def _break_off(self) -> None:
+        """What seems to run does not."""
         for id, entry in self.entries.items():
             if entry.fields.get("state") == "running":
                 entry.set(state="failed", duration="")
                 self.touched[id] = None
+
+    def _turn_ended(self, msg: ev.TaskComplete | ev.TurnAborted) -> None:
+        self._settle()
+        ended = "aborted" if isinstance(msg, ev.TurnAborted) else "complete"
+        self.state.update(busy=False, since=None, ended=ended, turns_ended=self.state["turns_ended"] + 1)
+        self._break_off()
         if isinstance(msg, ev.TurnAborted):
             text = "Stopped. Say what to do differently."
             self.add(Entry("notice", level="wait", text=text))

@@ -12,9 +12,8 @@ from typing import Any
 
 import msgspec
 
-from codex_app.entries import CommandEntry
 from codex_app.rooms import Room
-from codex_app.stored_items import draw_items
+from codex_app.stored_items import Call, draw_items
 from codex_client.connection import Connection
 from codex_protocol.errors import CodexError, ThreadError
 from codex_protocol.items import encode_item
@@ -49,7 +48,7 @@ class FollowedRoom(Room):
         self._info = info
         self._size = -1
         self._drawn = 0
-        self._calls: dict[str, CommandEntry] = {}
+        self._calls: dict[str, Call] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from codex_app.entries import CommandEntry, Entry, TextEntry
+from codex_app.entries import CommandEntry, Entry, PatchEntry, TextEntry
+from codex_app.stored_patches import read_patch
+from codex_app.words import file_fields
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -20,16 +22,22 @@ from codex_protocol.items import (
     Reasoning,
     item_from_object,
 )
-from codex_render.command_words import script_of
+from codex_render.amounts import duration
 from codex_render.safe_text import one_line, visible
 from codex_store.context_items import is_prompt
+from codex_store.item_texts import called_by, outcome_of, written_files
 
 _TITLE_CHARS = 300
-_shell_arguments = msgspec.json.Decoder(dict[str, Any])
+_PLAN = "update_plan"
 
 
 class Page(Protocol):
     """Where entries are put."""
+
+    @property
+    def cwd(self) -> str:
+        """The thread's directory; empty while it is not known."""
+        ...
 
     def add(self, entry: Entry) -> str:
         """Put one at the end."""
@@ -44,7 +52,10 @@ class Page(Protocol):
         ...
 
 
-def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, CommandEntry] | None = None) -> None:
+Call = CommandEntry | PatchEntry
+
+
+def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, Call] | None = None) -> None:
     """Add an entry for each item a person would want to see, outputs to their calls.
 
     Args:
@@ -62,9 +73,11 @@ def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, Com
             case FunctionCallOutput() | CustomToolCallOutput():
                 entry = calls.get(item.call_id)
                 if entry is not None:
-                    entry.end(item.text(), state="done")
+                    _end(entry, item.text())
             case FunctionCall() | CustomToolCall() | LocalShellCall():
-                entry = _call(item)
+                entry = _call(item, page.cwd)
+                if entry is None:
+                    continue
                 if item.call_id is not None:
                     calls[item.call_id] = entry
                 page.add(entry)
@@ -92,33 +105,33 @@ def _text(page: Page, kind: str, text: str) -> None:
         page.add(entry)
 
 
-def _call(item: FunctionCall | CustomToolCall | LocalShellCall) -> CommandEntry:
-    if isinstance(item, LocalShellCall):
-        verb, text = "Run", script_of(item.action.command)
-    elif isinstance(item, CustomToolCall):
-        verb, text = item.name, item.input
-    else:
-        verb, text = _function(item)
-    entry = CommandEntry(
+def _call(item: FunctionCall | CustomToolCall | LocalShellCall, cwd: str) -> Call | None:
+    """The call as it is shown, its output yet to come; None for one that changed only the plan."""
+    called = called_by(item)
+    if called.tool == _PLAN:
+        return None
+    if called.kind == "patch" and (files := read_patch(called.text, cwd)):
+        return PatchEntry(**file_fields(files))
+    verb = "Run" if called.kind == "command" else called.tool
+    text = called.text if called.kind != "call" else called.text.removeprefix(f"{called.tool} ")
+    return CommandEntry(
         steps=[[one_line(verb)[:80], one_line(text)[:_TITLE_CHARS]]],
         exploring=False,
         script=visible(text),
-        cwd="",
+        cwd=one_line(called.cwd),
         sandboxed=True,
         yours=False,
     )
-    entry.set(state="done")
-    return entry
 
 
-def _function(item: FunctionCall) -> tuple[str, str]:
-    try:
-        arguments = _shell_arguments.decode(item.arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return item.name, item.arguments
-    command = arguments.get("command", arguments.get("cmd"))
-    if isinstance(command, str):
-        return "Run", command
-    if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
-        return "Run", script_of(command)
-    return item.name, item.arguments
+def _end(entry: Call, output: str) -> None:
+    """What came of a call, as far as its output says."""
+    outcome = outcome_of(output)
+    failed = outcome.exit_code not in (None, 0)
+    state = "failed" if failed else "done"
+    if isinstance(entry, PatchEntry):
+        applied = bool(written_files(outcome.output))
+        entry.set(state="done" if applied else "failed", error="" if applied else visible(outcome.output))
+        return
+    took = "" if outcome.duration_s is None else duration(outcome.duration_s)
+    entry.end(outcome.output, state=state, exit_code=outcome.exit_code or 0, timed_out=False, duration=took)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -20,7 +20,7 @@ from codex_protocol.events import (
 from codex_protocol.policy import mode_of
 from codex_render import diff_html
 from codex_render.command_words import describe, script_of
-from codex_render.diff_files import of_changes
+from codex_render.diff_files import FileDiff, of_changes
 from codex_render.safe_text import one_line, safe_json, visible
 
 Json = dict[str, Any]
@@ -43,7 +43,11 @@ def command_fields(begun: ExecCommandBegin) -> Json:
 
 def patch_fields(changes: Mapping[str, FileChange], cwd: str) -> Json:
     """A patch as its files' diffs, paths relative to the thread's directory."""
-    files = of_changes({relative(path, cwd): change for path, change in changes.items()})
+    return file_fields(of_changes({relative(path, cwd): change for path, change in changes.items()}))
+
+
+def file_fields(files: Sequence[FileDiff]) -> Json:
+    """A patch as the diffs of its files."""
     names = [one_line(file.path) for file in files]
     verbs = {file.status for file in files}
     verb = {"added": "Add", "deleted": "Delete", "renamed": "Move"}.get(next(iter(verbs), ""), "Edit")

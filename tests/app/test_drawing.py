@@ -10,7 +10,19 @@ import msgspec
 from codex_app.drawing import Drawing
 from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot
-from codex_protocol.items import InputImage, InputText, Message, assistant_message, encode_item, user_message
+from codex_protocol.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    InputImage,
+    InputText,
+    Item,
+    Message,
+    assistant_message,
+    encode_item,
+    user_message,
+)
 from tests.app.test_hub import CONFIGURED, SETTINGS, exec_begin, exec_end
 from tests.app.test_uploads import PNG
 
@@ -24,7 +36,7 @@ def drawn(*messages: ev.EventMsg, configured: ev.SessionConfigured = CONFIGURED)
     return drawing
 
 
-def restored(*items: Message, **configured: object) -> Drawing:
+def restored(*items: Item, **configured: object) -> Drawing:
     return Drawing.of(
         Snapshot(
             configured=msgspec.structs.replace(CONFIGURED, **configured),
@@ -125,3 +137,29 @@ def test_files_that_an_answer_names_open_in_the_editor_of_the_settings(tmp_path:
     assert f'href="cursor://file{tmp_path}/a.py:5"' in html
     assert "missing.py:3" in html
     assert "missing.py:3</a>" not in html
+
+
+def test_a_stored_thread_shows_patches_as_diffs_and_commands_with_how_they_ended() -> None:
+    update = "*** Update File: a.py\n@@ def f():\n one\n-two\n+2\n"
+    patch = f"*** Begin Patch\n{update}*** Add File: /work/b.py\n+new\n*** End Patch"
+    drawing = restored(
+        FunctionCall(name="shell", arguments='{"command":["bash","-lc","ls nope"]}', call_id="c1"),
+        FunctionCallOutput(call_id="c1", output="Exit code: 2\nWall time: 1.5 seconds\nOutput:\nno such file\n"),
+        CustomToolCall(name="apply_patch", input=patch, call_id="c2"),
+        CustomToolCallOutput(call_id="c2", output="Success. Updated the following files:\nM a.py\nA b.py\n"),
+        CustomToolCall(name="apply_patch", input=patch, call_id="c3"),
+        CustomToolCallOutput(call_id="c3", output="a.py has no line two"),
+        FunctionCall(name="update_plan", arguments='{"plan":[]}', call_id="c4"),
+    )
+    command, done, failed = (entry.view() for entry in drawing.entries.values())
+    assert (command["state"], command["exit_code"], command["duration"]) == ("failed", 2, "1.50s")
+    assert command["lines"] == "no such file\n"
+    assert (done["kind"], done["state"], done["files"]) == ("patch", "done", [["a.py", 1, 1], ["b.py", 1, 0]])
+    assert 'class="dl added"' in str(done["html"])
+    assert (failed["state"], failed["error"]) == ("failed", "a.py has no line two")
+
+
+def test_what_is_no_whole_patch_is_shown_as_it_was_called() -> None:
+    drawing = restored(CustomToolCall(name="apply_patch", input="*** Begin Patch\n<b>", call_id="c1"))
+    (entry,) = (entry.view() for entry in drawing.entries.values())
+    assert (entry["kind"], entry["script"], entry["state"]) == ("command", "*** Begin Patch\n<b>", "failed")

@@ -174,6 +174,10 @@ _SUDO = Options(
 )
 _OPAQUE = frozenset(
     {"su", "ssh", "watch", "parallel", "script", "strace", "ltrace", "gdb", "flock", "chroot", "unshare", "nsenter"}
+    | {"at", "batch", "pkexec", "run0", "mosh", "autossh", "pdsh", "pssh", "tmux", "screen", "expect", "crontab"}
+    | {"hyperfine", "valgrind", "perf", "rr", "xvfb-run", "fakeroot", "faketime", "eatmydata", "dbus-run-session"}
+    | {"bwrap", "firejail", "proxychains", "proxychains4", "torsocks", "numactl", "cpulimit", "setarch", "cgexec"}
+    | {"start-stop-daemon", "linux32", "linux64", "uclampset"}
     | {"runuser", "systemd-run", "setpriv", "taskset", "chrt", "prlimit", "coproc", "entr", "unbuffer", "caffeinate"}
 )
 _WRAPPERS: Mapping[str, Callable[[FoundCommand], Unwrapped | None]] = {

@@ -32,6 +32,7 @@ _DRAWN_AS = {
 }
 _GAP = " … "
 _tag = re.compile(r"<[^>]*>")
+_blank = re.compile(r"\s+")
 _words = re.compile(r"\w+")
 
 
@@ -68,9 +69,13 @@ def _pieces(excerpt: str, marks: Sequence[tuple[int, int]]) -> list[list[Any]]:
     pieces: list[list[Any]] = []
     at = 0
     for start, end in marks:
-        pieces += [[one_line(excerpt[at:start]), False], [one_line(excerpt[start:end]), True]]
+        pieces += [[_shown(excerpt[at:start]), False], [_shown(excerpt[start:end]), True]]
         at = end
-    return [piece for piece in [*pieces, [one_line(excerpt[at:]), False]] if piece[0]]
+    return [piece for piece in [*pieces, [_shown(excerpt[at:]), False]] if piece[0]]
+
+
+def _shown(text: str) -> str:
+    return visible(_blank.sub(" ", text))
 
 
 def _line(found: Found) -> str:

@@ -99,6 +99,11 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
         """Our own folder; upstream's programs never look into it."""
         return self.root / "workbench"
 
+    @property
+    def changes(self) -> Path:
+        """What threads changed: one folder a thread."""
+        return self.workbench / "changes"
+
     def profile_file(self, name: str) -> Path:
         """The profile file of `name`, whether it exists or not."""
         return self.root / f"{name}.config.toml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def delete(home: Home, thread_id: str) -> None:
             path.unlink()
         except OSError as error:
             raise RolloutError(f"{path} cannot be deleted: {error.strerror or error}.") from error
+        shutil.rmtree(home.changes / thread_id.lower(), ignore_errors=True)
         if thread_name(home.root, thread_id) is not None:
             record_name(home.root, thread_id.lower(), "")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TOO_MANY = "this directory has too many files to follow, or is somebody's home; git knows what is not committed"
 UNKNOWN = "nothing is known of the files before this thread's first turn with commands or patches"
 
 
@@ -53,6 +54,8 @@ class Checkpoints:
         self._started = False
         """Whether the turn's first checkpoint is written."""
         self._cleaned = False
+        self._passed_over: Path | None = None
+        """A directory with too many files to follow: it is not looked at again."""
 
     # Around turns
 
@@ -82,6 +85,8 @@ class Checkpoints:
 
     async def _look(self, cwd: Path) -> tuple[Path, Files] | None:
         root = root_of(cwd)
+        if root == self._passed_over:
+            return None
         async with self._lock:
             try:
                 found = await self._opened()
@@ -93,6 +98,7 @@ class Checkpoints:
             except (CodexError, OSError) as error:
                 log.warning("no checkpoint of %s: %s", cwd, error)
                 return None
+        self._passed_over = root if files is None else None
         return None if files is None else (root, files)
 
     async def _write(self, seen: tuple[Path, Files] | None, point: Point) -> None:
@@ -150,6 +156,8 @@ class Checkpoints:
             root = Path(found.root)
             files = await asyncio.to_thread(lambda: tuple(shown(one, root) for one in compared))
             note = f"{more} more files changed" if more else "" if found.checkpoints else UNKNOWN
+            if self._passed_over is not None:
+                note = TOO_MANY
             return Changes(root=found.root, turn=turn, turns=found.turns, files=files, note=note)
 
     async def _compared(self, turn: int | None) -> tuple[list[Compared], int]:

@@ -13,6 +13,8 @@ from codex_kernel.sandbox.git import git_root, run_git
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
 
+MAX_LISTED = 50_000
+"""In a repository: one with more files is not followed."""
 MAX_WALKED = 5_000
 """Outside a repository: files looked at; a directory with more is not followed."""
 _LEFT_OUT = frozenset(
@@ -49,7 +51,8 @@ async def list_files(root: Path, sandbox: Sandbox | None) -> Listing | None:
     """
     if git_root(root) == root:
         args = ("ls-files", "-z", "-t", "-s", "-c", "-m", "-o", "--exclude-standard")
-        return await asyncio.to_thread(parse_listing, (await run_git(args, root, sandbox=sandbox)).stdout)
+        found = await asyncio.to_thread(parse_listing, (await run_git(args, root, sandbox=sandbox)).stdout)
+        return found if len(found) <= MAX_LISTED else None
     return await asyncio.to_thread(walk, root)
 
 

@@ -279,7 +279,7 @@ def _state(
         sessions=CommandSessions(),
         approvals=Approvals(recorder, can_ask=can_ask),
         consents=Consents(home.workbench),
-        checkpoints=Checkpoints(None if config.ephemeral else home.workbench / "changes" / thread_id, sandbox),
+        checkpoints=Checkpoints(None if config.ephemeral else home.changes / thread_id, sandbox),
         rules=rules,
         skills=ThreadSkills(config, _user_home(environment)),
         base_environment=dict(environment),

@@ -13,6 +13,8 @@ from codex_protocol.changes import Changes, RevertPart
 from codex_protocol.errors import ThreadError
 from codex_protocol.events import ChangesReverted, Error
 from codex_protocol.ops import RevertChanges
+from codex_store.home import Home
+from codex_store.thread_changes import delete
 from tests.support.threads import Watched, running
 
 LINES = "".join(f"line {n}\n" for n in range(1, 31))
@@ -179,6 +181,27 @@ async def test_no_program_of_the_project_runs_for_a_checkpoint(tmp_path: Path, w
         await watched.turn()
         assert "+more" in (await watched.thread.changes(0)).files[0].diff
     assert not trap.exists()
+
+
+async def test_a_directory_with_too_many_files_is_passed_over_and_that_is_said(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("codex_kernel.changes.listing.MAX_LISTED", 3)
+    async with running(tmp_path, run("echo x > y"), says("done")) as watched:
+        await watched.turn()
+        changes = await watched.thread.changes(None)
+        assert (changes.files, changes.turns) == ((), 0)
+        assert "too many files" in changes.note
+
+
+async def test_a_deleted_thread_leaves_no_texts_behind(tmp_path: Path, work: Path):
+    async with running(tmp_path, run("echo x > y"), says("done")) as watched:
+        await watched.turn()
+        thread_id = watched.thread.id
+    home = Home(root=tmp_path / "home")
+    assert (home.changes / thread_id).is_dir()
+    delete(home, thread_id)
+    assert not (home.changes / thread_id).exists()
 
 
 def test_a_torn_log_is_read_as_far_as_it_goes_and_old_threads_are_cleaned_up(tmp_path: Path):

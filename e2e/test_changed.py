@@ -77,3 +77,12 @@ def test_comments_go_to_the_model_as_one_message(workbench: Workbench, page: Pag
     expect(said).to_contain_text("> +step_20 = 2000")
     expect(said).to_contain_text("twenty is enough")
     expect(page.locator(".comments")).to_be_hidden()
+
+
+def test_a_file_that_stays_the_same_is_not_drawn_again(workbench: Workbench, page: Page) -> None:
+    changed(workbench, page)
+    page.locator("[data-path='kettle.py']").first.evaluate("file => { file.mark = 'this very one' }")
+    page.get_by_role("textbox", name="Message").fill("run `echo more >> new.md`")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-path='new.md'] .added")).to_have_count(2)
+    assert page.locator(".changed [data-path='kettle.py']").evaluate("file => file.mark") == "this very one"

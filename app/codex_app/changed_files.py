@@ -42,7 +42,8 @@ class ChangedFiles:
         views = part_views(self._files)
         for view, file in zip(views, told, strict=False):
             view |= {"state": file.state, "back": bool(file.digest) and file.state != "reverted"}
-        stamp = hashlib.sha256("".join(view["html"] + str(view.get("state")) for view in views).encode()).hexdigest()
+        drawn = "".join(f"{view['html']}{view['body']}{view.get('state')}" for view in views)
+        stamp = hashlib.sha256(drawn.encode()).hexdigest()
         return {
             "files": views,
             "turns": 0 if self._told is None else self._told.turns,

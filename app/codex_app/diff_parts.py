@@ -15,7 +15,10 @@ DRAWN_ROWS = 6_000
 
 
 def part_views(files: Sequence[FileDiff]) -> list[dict[str, Any]]:
-    """Each file with how many hunks it has; `html` is from `codex_render`, its lines missing where `later` says so."""
+    """Each file with how many hunks it has.
+
+    `html` is the file without its lines, `body` its lines, missing where `later` says so; both are from `codex_render`.
+    """
     left = DRAWN_ROWS
     views: list[dict[str, Any]] = []
     for number, file in enumerate(files):
@@ -24,7 +27,8 @@ def part_views(files: Sequence[FileDiff]) -> list[dict[str, Any]]:
             {
                 "name": one_line(file.path),
                 "hunks": len(file.hunks),
-                "html": diff_html.part_html(file, number, with_body=rows <= left),
+                "html": diff_html.part_html(file, number, is_open=rows <= left),
+                "body": diff_html.body_html(file) if rows <= left else None,
                 "later": None if rows <= left else f"{count(rows)} line{'s' if rows != 1 else ''}",
             }
         )

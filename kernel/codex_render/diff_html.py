@@ -24,6 +24,8 @@ OPEN_ROWS = 600
 """A file with more rows starts folded."""
 MAX_ROWS = 20_000
 """More rows of a file are counted, not drawn."""
+LONG_ROWS = 200
+"""Added or removed lines in a row that make a block `dg long`."""
 _MAX_LINE = 2_000
 _KEPT = 3  # unchanged lines left at either end of a fold
 _SIGNS = {"added": "+", "removed": "-", "context": " ", "note": ""}
@@ -45,19 +47,16 @@ def file_html(file: FileDiff, *, switchable: bool = False) -> str:
     return _file(file, body, "", is_open=row_count(file) <= OPEN_ROWS)
 
 
-def part_html(file: FileDiff, number: int, *, with_body: bool) -> str:
-    """One file whose parts can be told apart: `data-file` and `data-hunk` count from 0; both views are in it.
-
-    Args:
-        file: The file.
-        number: Its own.
-        with_body: False: the head alone; `body_html` has the rest.
-    """
-    return _file(file, body_html(file) if with_body else "", f' data-file="{number}"', is_open=with_body)
+def part_html(file: FileDiff, number: int, *, is_open: bool) -> str:
+    """One file whose parts can be told apart, without its lines: `body_html` has them; `data-file` is its number."""
+    return _file(file, "", f' data-file="{number}"', is_open=is_open)
 
 
 def body_html(file: FileDiff, *, parted: bool = True) -> str:
-    """What stands below the head in `part_html`; with `parted` False its hunks cannot be told apart."""
+    """What stands below the head in `part_html`, for both views: one hunk after the other, `data-hunk` from 0.
+
+    With `parted` False its hunks cannot be told apart.
+    """
     return "".join(_body(file, switchable=True, parted=parted))
 
 
@@ -115,7 +114,7 @@ def _gap(hunk: Hunk) -> str:
 
 def _group(rows: Sequence[DiffRow], *, switchable: bool, first: bool, last: bool) -> Iterator[str]:
     if rows[0].kind in ("added", "removed"):
-        yield _change(rows)
+        yield from _long(rows) if len(rows) > LONG_ROWS and len({row.kind for row in rows}) == 1 else (_change(rows),)
         return
     head = 0 if first else _KEPT
     tail = 0 if last else _KEPT
@@ -129,6 +128,14 @@ def _group(rows: Sequence[DiffRow], *, switchable: bool, first: bool, last: bool
     yield f'<details class="diff-fold"><summary>{count(folded)} unchanged lines</summary>{inner}</details>'
     if tail:
         yield _context(rows[len(rows) - tail :], switchable=switchable)
+
+
+def _long(rows: Sequence[DiffRow]) -> Iterator[str]:
+    """Lines of one side alone, in blocks of the same height, so that a browser draws only those in sight."""
+    for start in range(0, len(rows), LONG_ROWS):
+        block = rows[start : start + LONG_ROWS]
+        drawn = _change(block)
+        yield drawn.replace('class="dg"', 'class="dg long"', 1) if len(block) == LONG_ROWS else drawn
 
 
 def _context(rows: Sequence[DiffRow], *, switchable: bool) -> str:

@@ -30,9 +30,9 @@ def test_each_file_says_what_happened_to_it_and_whether_it_can_be_taken_back() -
         ("n.txt", 0, "edited", True),
         ("big", 0, "same", False),
     ]
-    assert "&lt;b&gt;" in view["files"][0]["html"]
+    assert "&lt;b&gt;" in view["files"][0]["body"]
     assert "o.txt" in view["files"][1]["html"]
-    assert "its text was not kept" in view["files"][2]["html"]
+    assert "its text was not kept" in view["files"][2]["body"]
 
 
 def test_the_stamp_tells_looks_apart() -> None:

@@ -138,3 +138,11 @@ def test_a_diff_reads_well_as_text() -> None:
     assert diff_text(parse_diff(diff_of("a\nold\n", "a\nnew\n"))) == (
         "x.py (+1 -1)\n     1  a\n     2 -old\n     2 +new"
     )
+
+
+def test_many_added_lines_come_in_blocks_of_one_height():
+    diff = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,450 @@\n" + "".join(f"+line {n}\n" for n in range(450))
+    drawn = to_html(parse_diff(diff))
+    assert drawn.count('class="dg long"') == 2
+    assert drawn.count('class="dg"') == 1
+    assert drawn.count('class="dl added"') == 450

@@ -68,7 +68,8 @@ export class Changed {
     if (found.stamp !== this.stamp || !this.view.files?.length) {
       this.stamp = found.stamp
       const at = this.view.current && this.place(this.view.current)
-      this.view.draw(found.files)
+      await this.view.draw(found.files)
+      if (asked !== this.asked) return
       if (at) this.view.mark(this.view.element.querySelector(`[data-file="${at.file}"] [data-hunk="${at.hunk}"]`) ?? this.view.hunks()[0] ?? this.view.element)
     }
     this.drawCount()

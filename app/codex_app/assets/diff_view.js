@@ -1,9 +1,21 @@
 // A diff one walks through: by hunk and by file, in one column or side by side, long files when they are opened.
-import {make, setHtml} from '/assets/dom.js'
+import {addHtml, make, setHtml} from '/assets/dom.js'
 
 const VIEW = 'codex.diff.view'
 const stored = () => { try { return localStorage.getItem(VIEW) } catch { return null } }
 const store = view => { try { localStorage.setItem(VIEW, view) } catch {} }
+
+const PIECE_CHARS = 120_000
+
+const same = (one, other) => one.html.replace(/ data-file="\d+"/, '') === other.html.replace(/ data-file="\d+"/, '') && one.state === other.state && one.back === other.back
+
+// The lines of a file in pieces of whole hunks.
+const pieces = body => {
+  const hunks = body.split(/(?<=<\/section>)/)
+  const out = []
+  for (const hunk of hunks) out.length && out.at(-1).length + hunk.length < PIECE_CHARS ? out[out.length - 1] += hunk : out.push(hunk)
+  return out.filter(Boolean)
+}
 
 export class DiffView {
   // `body(file)`: the lines of a file drawn without them; `dress(section, file, hunk)`: called once per hunk drawn;
@@ -18,12 +30,32 @@ export class DiffView {
     this.show(stored() === 'split')
   }
 
-  // `files`: `[{name, html, later}]`, each with one `details.diff-file`.
-  draw(files) {
+  // `files`: `[{name, html, body, later}]`; `html` is one `details.diff-file` without its lines. What is drawn already and
+  // the same stays; long diffs are drawn piece by piece, so that a key pressed meanwhile is not kept waiting.
+  async draw(files) {
+    const mine = this.drawing = {}
+    const before = new Map((this.files || []).map((file, at) => [file.name, {file, details: this.element.querySelector(`:scope > [data-file="${at}"]`)}]))
     this.files = files
     this.current = null
-    setHtml(this.element, files.map(file => file.html).join(''))
-    for (const details of this.element.querySelectorAll(':scope > .diff-file')) this.dressOne(details)
+    const fresh = []
+    this.element.replaceChildren(...files.map((file, at) => {
+      const old = before.get(file.name)
+      if (old?.details && old.file.body === file.body && file.body != null && same(old.file, file)) { old.details.dataset.file = at; return old.details }
+      const details = setHtml(make('div'), file.html).firstElementChild
+      fresh.push([details, file])
+      return details
+    }))
+    let drawn = 0
+    for (const [details, file] of fresh) {
+      this.dressOne(details)
+      for (const piece of pieces(file.body ?? '')) {
+        if (drawn > PIECE_CHARS) { drawn = 0; await new Promise(resolve => setTimeout(resolve)) }
+        if (mine !== this.drawing) return
+        addHtml(details.querySelector('.diff-body'), piece)
+        this.dressOne(details)
+        drawn += piece.length
+      }
+    }
   }
 
   dressOne(details) {

@@ -29,7 +29,9 @@ export class PatchReview {
 
   async load() {
     try { this.files = await this.request({type: 'review'}) } catch (error) { this.count.textContent = error.message; return }
-    this.view.draw(this.files)
+    const drawn = this.view.draw(this.files)
+    this.drawCount()
+    await drawn
     this.drawCount()
   }
 
@@ -85,9 +87,10 @@ export class PatchReview {
   drawFile(details) {
     const file = Number(details.dataset.file)
     const own = [...this.choices].filter(([key]) => key.startsWith(`${file}.`)).map(([, choice]) => choice)
-    const taken = own.filter(choice => choice.take).length
-    details.dataset.state = !taken && own.length ? 'refused' : 'taken'
-    details.querySelector('.diff-head .part-state').textContent = taken === own.length || !own.length ? STATES.taken : taken ? `${taken} of ${own.length} taken` : STATES.refused
+    const of = this.files[file].hunks || 1
+    const taken = of - own.filter(choice => !choice.take).length
+    details.dataset.state = taken ? 'taken' : 'refused'
+    details.querySelector('.diff-head .part-state').textContent = taken === of ? STATES.taken : taken ? `${taken} of ${of} taken` : STATES.refused
   }
 
   drawCount() {
@@ -103,7 +106,7 @@ export class PatchReview {
     for (const [at, {hunks}] of this.files.entries()) {
       const own = [...this.choices].filter(([key]) => key.startsWith(`${at}.`)).map(([, choice]) => choice)
       of += hunks || 1
-      taken += own.length ? own.filter(choice => choice.take).length : this.whole?.has(at) ? 0 : hunks || 1
+      taken += this.whole?.has(at) ? 0 : (hunks || 1) - own.filter(choice => !choice.take).length
       edited += own.filter(choice => choice.take && choice.text != null).length
     }
     return {taken, of, edited}

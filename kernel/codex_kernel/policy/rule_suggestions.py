@@ -14,6 +14,7 @@ from codex_kernel.policy.rules_file import PrefixRule
 from codex_kernel.policy.ruling import allowed_by_rules
 from codex_kernel.policy.shell_plain import plain_commands
 from codex_kernel.policy.shell_script import script_of
+from codex_kernel.policy.side_doors import RUNNERS
 from codex_protocol.rules import RuleSuggestion
 
 Argv = tuple[str, ...]
@@ -37,9 +38,10 @@ def is_banned(prefix: Sequence[str]) -> bool:
     if not prefix:
         return True
     name = prefix[0].rsplit("/", 1)[-1]
-    if name not in _BANNED and not _BANNED_VERSIONS.fullmatch(name):
-        return False
-    return all(word.startswith("-") for word in prefix[1:])
+    operands = [word for word in prefix[1:] if not word.startswith("-")]
+    if len(operands) == 1 and operands[0] in RUNNERS.get(name, ()):
+        return True
+    return not operands and (name in _BANNED or _BANNED_VERSIONS.fullmatch(name) is not None)
 
 
 def allow_rules(prefixes: Sequence[Argv]) -> tuple[PrefixRule, ...]:

@@ -64,6 +64,15 @@ _SHORT: Mapping[str, str] = {
 }
 """Letters, wherever they stand in a word of letters: which of them takes the rest as its value is not asked."""
 
+RUNNERS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("npm", "pnpm", "yarn"), frozenset({"exec", "x", "dlx"})),
+    **dict.fromkeys(("uv", "poetry", "pipenv", "pdm", "hatch", "rye", "conda", "mamba"), frozenset({"run"})),
+    **dict.fromkeys(("docker", "podman", "kubectl"), frozenset({"run", "exec"})),
+    **dict.fromkeys(("mise", "direnv", "bundle"), frozenset({"exec", "x"})),
+    "nix": frozenset({"run", "shell", "develop"}),
+}
+"""Subcommands that run whatever follows them."""
+
 _GIT_LONG = (
     *("--output", "--ext-diff", "--textconv", "--open-files-in-pager", "--upload-pack", "--receive-pack"),
     *("--exec", "--extcmd", "--template", "--config", "--upload-archive", "--show-signature", "--tool"),
@@ -98,6 +107,8 @@ def side_doors(words: Sequence[str]) -> list[int]:
     special = _SPECIAL.get(program)
     if special is not None:
         return special(words)
+    if program in RUNNERS:
+        return [index for index, word in enumerate(words) if index and word in RUNNERS[program]]
     if program not in _LONG and program not in _SHORT:
         return []
     long, letters = _LONG.get(program, ()), _SHORT.get(program, "")

@@ -53,13 +53,29 @@ def test_no_rule_is_offered_that_would_not_let_the_command_run() -> None:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["", "python3", "python3.12 -", "python3 -m", "bash -lc", "sudo -n", "/usr/bin/env -i", "git", "npx", "node -e"],
+    [
+        *(
+            "",
+            "python3",
+            "python3.12 -",
+            "python3 -m",
+            "bash -lc",
+            "sudo -n",
+            "/usr/bin/env -i",
+            "git",
+            "npx",
+            "node -e",
+        ),
+        *("npm exec", "npm exec --", "pnpm dlx", "uv run", "docker", "docker run -it", "nix run", "bundle exec"),
+    ],
 )
 def test_a_rule_for_what_runs_anything_is_banned(prefix: str) -> None:
     assert is_banned(prefix.split())
 
 
-@pytest.mark.parametrize("prefix", ["git status", "python3 -m pytest", "bash run.sh", "npm", "env A=1 make"])
+@pytest.mark.parametrize(
+    "prefix", ["git status", "python3 -m pytest", "bash run.sh", "npm", "env A=1 make", "uv run pytest", "npm run"]
+)
 def test_a_rule_that_names_what_is_run_is_not(prefix: str) -> None:
     assert not is_banned(prefix.split())
 

@@ -14,6 +14,7 @@ from codex_kernel.policy.ruling import allowed_by_rules
 from codex_kernel.policy.side_doors import side_doors
 
 NAMES = "ls cat echo find fd rg grep sort sed tar less man awk env xargs timeout nice stdbuf command builtin cd base64"
+NAMES += " npm uv docker"
 NAMES += " rsync zip curl wget scp split shuf tree iconv printf time nohup"
 GIT = "log diff show grep clone fetch push rebase bisect submodule archive remote"
 
@@ -123,6 +124,10 @@ wget -O x http://h
 wget --use-askpass=ls http://h
 scp -S ls a b
 split --filter=ls x
+npm exec rm
+npm x -- rm
+uv run rm
+docker run -v /:/x image rm
 base64 -o x y
 shuf -o x y
 """.strip().splitlines()
@@ -170,6 +175,10 @@ zip -r x y
 curl -sSL http://h
 wget -q http://h
 base64 -d x
+npm test
+npm run build
+uv sync
+docker ps
 timeout 5 ls -l
 nice -n 5 rg x
 stdbuf -oL ls

@@ -30,6 +30,7 @@ class ThreadSkills:
         self.problems: tuple[str, ...] = ()
         """One sentence for each skill that cannot be used."""
         self._offered = config.skills.get("include_instructions") is not False
+        self._confirmed = config.confirmed
         roots = skill_roots(config, user_home)
         if roots:
             from codex_kernel.skills.discovery import discover
@@ -59,7 +60,7 @@ class ThreadSkills:
         chosen, problems = self._chosen(item for item in items if isinstance(item, SkillInput))
         text = "\n".join(item.text for item in items if isinstance(item, TextInput))
         skills = dict.fromkeys([*chosen, *mentioned(text, self.all, cwd)])
-        messages, unread = injections(skills)
+        messages, unread = injections(skills, self._confirmed)
         return [user_message(message) for message in messages], [*problems, *unread]
 
     def _chosen(self, inputs: Iterable[SkillInput]) -> tuple[list[Skill], list[str]]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from codex_kernel.config.confirmed import REMEDY, Confirmed
 from codex_kernel.skills.discovery import Skill, skill_text
 from codex_kernel.skills.front_matter import FrontMatterError
 
@@ -92,23 +93,31 @@ def mentioned(text: str, skills: Sequence[Skill], cwd: Path) -> list[Skill]:
     return list(found.values())[:MAX_MENTIONS]
 
 
-def injected(skill: Skill) -> str:
+def injected(skill: Skill, confirmed: Confirmed | None = None) -> str:
     """The user message that carries a skill's whole file.
 
     Raises:
-        FrontMatterError: The file is too long by now.
+        FrontMatterError: The file is too long by now, or of a project and no longer as it was confirmed.
         OSError: It cannot be read any more.
     """
-    return f"<skill>\n<name>{skill.name}</name>\n<path>{skill.file}</path>\n{skill_text(skill.file)}\n</skill>"
+    text = skill_text(skill.file)
+    if skill.scope == "repo" and confirmed is not None and not confirmed.holds(skill.file, text):
+        raise FrontMatterError(f"it {confirmed.why_not(skill.file)}; {REMEDY}")
+    return f"<skill>\n<name>{skill.name}</name>\n<path>{skill.file}</path>\n{text}\n</skill>"
 
 
-def injections(skills: Iterable[Skill]) -> tuple[list[str], list[str]]:
-    """The messages for some skills, and a sentence for each that cannot be read any more."""
+def injections(skills: Iterable[Skill], confirmed: Confirmed | None = None) -> tuple[list[str], list[str]]:
+    """The messages for some skills, and a sentence for each that cannot be used any more.
+
+    Args:
+        skills: In the order they are added.
+        confirmed: Which of a project's files count; None: all.
+    """
     messages: list[str] = []
     problems: list[str] = []
     for skill in skills:
         try:
-            messages.append(injected(skill))
+            messages.append(injected(skill, confirmed))
         except (FrontMatterError, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             problems.append(f"The skill {skill.name} was named but not added: {skill.file}: {why}.")

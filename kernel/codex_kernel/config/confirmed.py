@@ -68,16 +68,17 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def digests_now(base: Path, directories: Iterable[Path], cwd: Path) -> Digests:
+def digests_now(base: Path, directories: Iterable[Path], cwd: Path, home: Path) -> Digests:
     """What would be obeyed in these directories, as it is at this moment.
 
     Args:
         base: What names count from.
         directories: Whose `.codex` and `.agents` count.
         cwd: Where the servers that settings name run.
+        home: `$CODEX_HOME`, which may lie in such a directory and is no project's.
     """
     found: Digests = {}
-    for file in _obeyed_files(directories):
+    for file in _obeyed_files(directories, home):
         text = _text(file)
         if text is None:
             continue
@@ -96,9 +97,9 @@ def programs_of(words: tuple[str, ...], cwd: Path) -> dict[str, str]:
     return {str(path): file_digest(path) for _, path in named_files(words, cwd)}
 
 
-def _obeyed_files(directories: Iterable[Path]) -> Iterator[Path]:
+def _obeyed_files(directories: Iterable[Path], home: Path) -> Iterator[Path]:
     """Settings, rules and skills below the folders whose names the agent looks for; links are followed."""
-    seen: set[str] = set()
+    seen = {os.path.realpath(home)}
     level = [directory / name for directory in directories for name in _FOLDERS]
     for _ in range(_MAX_DEPTH):
         deeper: list[Path] = []

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MAX_FILES = 16
-_MAX_FILE_BYTES = 16 * 1024 * 1024
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/nix/", "/dev/", "/proc/", "/sys/", "/System/", "/Library/")
 
 
@@ -50,12 +49,11 @@ def _program(word: str, cwd: Path) -> Path | None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's first 16 MiB as hexadecimal digits; `unreadable` when it cannot be read."""
+    """SHA-256 of a file as hexadecimal digits; `unreadable` when it cannot be read."""
     import hashlib
 
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return "unreadable"
-    return hashlib.sha256(data).hexdigest()

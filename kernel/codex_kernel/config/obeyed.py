@@ -67,13 +67,13 @@ def obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust, *, confirm
     base = cwd if project is None or trust.root == cwd else project
     folders = tuple(folder for folder in codex_folders(base, cwd) if not same(folder, home.root))
     if confirm:
-        found = digests_now(base, between(base, cwd), cwd)
+        found = digests_now(base, between(base, cwd), cwd, home.root)
         return Obeyed(folders=folders, confirmed=Confirmed(base, found), found=found, root=trust.root)
     records = ConfirmedFiles(home)
     try:
         known = records.read().get(str(trust.root))
         if known is None:
-            known = digests_now(trust.root, [trust.root], trust.root)
+            known = digests_now(trust.root, [trust.root], trust.root, home.root)
             records.add({str(trust.root): known})
     except ConfigError as error:
         return Obeyed(folders=folders, confirmed=Confirmed(base), notices=(str(error),))
@@ -114,7 +114,7 @@ def look_at_the_trusted(home: Home, trusted: Iterable[Path], roots: Iterable[str
     known = records.read()
     new = [directory for directory in inside if str(directory) not in known]
     if new:
-        records.add({str(directory): digests_now(directory, [directory], directory) for directory in new})
+        records.add({str(directory): digests_now(directory, [directory], directory, home.root) for directory in new})
 
 
 def confirmed_layer(folder: Path, of: Confirmed) -> tuple[Layer | None, str | None]:

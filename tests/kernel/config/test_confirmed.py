@@ -168,6 +168,17 @@ def test_links_are_followed_once_and_pipes_not_waited_for(load: Load, home: Home
     assert sorted(names) == [".agents/skills/one/SKILL.md", ".agents/skills/\ufffd/SKILL.md"]
 
 
+def test_users_home_is_not_looked_through_where_their_directory_is_trusted(load: Load, home: Home) -> None:
+    user = home.root.parent
+    home.root.rename(user / ".codex")
+    home.root.symlink_to(user / ".codex")
+    home.config_file.write_text('model = "x"\n')
+    (user / ".agents" / "skills" / "s").mkdir(parents=True)
+    (user / ".agents" / "skills" / "s" / "SKILL.md").write_text("---\n---\n")
+    load(cwd=user, trust=True)
+    assert list(ConfirmedFiles(home).read()[str(user)]) == [".agents/skills/s/SKILL.md"]
+
+
 def test_file_that_only_lost_its_byte_order_mark_is_the_same(load: Load, home: Home, project: Path) -> None:
     set_project_config(project, '\ufeffmodel = "x"')
     load(trust=True)

@@ -31,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN) or name.lower() in PROXIES:
             del os.environ[name]
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import HealthCheck, settings
+
+        # How long a machine that others use takes to draw examples says nothing of the code.
+        settings.register_profile("busy", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+        settings.load_profile("busy")
     (home / ".codex").mkdir()
     os.environ |= {
         "HOME": str(home),

@@ -36,10 +36,15 @@ async def message_of(items: tuple[UserInputItem, ...], cwd: Path) -> Message | N
 
 async def _local_image(path: Path, number: int) -> list[ContentPart]:
     try:
-        image = await asyncio.to_thread(load_image, path)
+        image = await asyncio.to_thread(load_image, path, _chosen_by_hand)
     except UnreadableImage as error:
         return [InputText(f"[Image #{number} was attached, but {error}]")]
     return [InputText(f'<image name=[Image #{number}] path="{path}">'), image, InputText("</image>")]
+
+
+def _chosen_by_hand(path: Path) -> bool:
+    """What a person attaches is read wherever it lies: patterns hide files from the model's calls, not from them."""
+    return True
 
 
 def text_of(items: tuple[UserInputItem, ...]) -> str:

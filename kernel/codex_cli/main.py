@@ -136,6 +136,10 @@ def _run(parsed: Parsed) -> int:
             from codex_cli.apply_command import run_apply_command
 
             return run_apply_command(parsed)
+        case ("export",):
+            from codex_cli.export_command import run_export_command
+
+            return run_export_command(parsed)
         case ("search",):
             from codex_cli.search_command import run_search_command
 

@@ -15,6 +15,7 @@ from codex_store.home import Home
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codex_client.export.thread import Exported, Format
     from codex_store.thread_info import ThreadInfo
     from codex_store.turn_records import TurnRecord
 
@@ -105,6 +106,24 @@ class StoredThreads(ABC):
             }
             for found in search_threads(self.home(), text, limit=limit, kinds=kinds, thread_id=thread_id)
         ]
+
+    def export(self, thread: str, to: Format = "md", *, redact: bool = True) -> Exported:
+        """The thread as text for other people; `save` writes it, `found` lists the secrets that stood in it.
+
+        Args:
+            thread: Id, beginning of the id, or name.
+            to: `md`, `html` (one file, no scripts), `ipynb` (of the Codex kernel) or `jsonl`.
+            redact: Whether secrets are taken out.
+
+        Raises:
+            RolloutError: There is no such thread.
+            UsageError: There is no such form.
+        """
+        from codex_client.export.thread import export_thread, format_of
+        from codex_store.threads import find_thread
+
+        home = self.home()
+        return export_thread(home, find_thread(home, thread), format_of(to), redact=redact)
 
     def _infos(self, options: dict[str, Any]) -> list[ThreadInfo]:
         from codex_store.threads import list_threads

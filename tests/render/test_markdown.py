@@ -8,22 +8,10 @@ from codex_render.file_links import editor_links
 from codex_render.html_policy import ATTRIBUTES, TAGS, allowed_classes
 from codex_render.markdown import MAX_BLOCK_CHARS, to_html
 from tests.support.growth import assert_linear
+from tests.support.hostile_texts import HOSTILE
 from tests.support.html_check import Checked, check
 
 LINKED = editor_links("vscode", "/repo", exists=None)
-HOSTILE = [
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "[a](javascript:alert(1))",
-    "[a](JaVaScRiPt:alert(1))", "[a](&#106;avascript:alert(1))", "[a](java\nscript:x)",
-    "[a](data:text/html,<script>)", "![a](data:image/svg+xml;base64,PHN2Zz4=)", "![x](https://a.b/c.png)",
-    "<https://a.b/?q=\">", "<javascript:alert(1)>", "[a](vscode://file/etc/passwd)", "[a](vbscript:x)",
-    "[a](file:///etc/passwd)", "[a](//evil.example/x)", "[a](\\\\x)", "[a](<x y:z>)", "[a](x \"on\" onclick=y)",
-    "&lt;script&gt;", "&#x202e;", "&#0;", "\u202e", "\u200b", "\x1b[31m", "\x00",
-    "```js\"onload=x\n</code></pre><script>\n```\n", "~~~<b>\n", "`</code><script>`", "src/a.py:12",
-    "【F:a\"><b>.py†L3】", "`a/b\"'<>.py:3`", "https://x.y/\"onmouseover=", "https://x.y/<b>", "| a |\n|--|\n| <b> |\n",
-    "[ ] ", "- [x] <i>", "[![i](javascript:x)](javascript:y)", "[![i](http://a/b)](http://c/d)", "<a href=x>",
-    "<!-- c -->", "<!DOCTYPE x>", "<?php ?>", "<![CDATA[x]]>", "\n\n", "\n", "> ", "- ", "1. ", "# ", "**", "_", "~~",
-    "    ", "\t", "](", "[", "(", ")",
-]  # fmt: skip
 hostile_texts = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=6)), max_size=25).map("".join)
 
 

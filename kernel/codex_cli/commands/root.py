@@ -22,7 +22,17 @@ from codex_cli.commands.shared import (
     STRICT,
     TRUST,
 )
-from codex_cli.commands.threads import APPLY, ARCHIVE, DELETE, FORK, RESUME, SEARCH_THREADS, THREADS, UNARCHIVE
+from codex_cli.commands.threads import (
+    APPLY,
+    ARCHIVE,
+    DELETE,
+    EXPORT,
+    FORK,
+    RESUME,
+    SEARCH_THREADS,
+    THREADS,
+    UNARCHIVE,
+)
 from codex_cli.commands.turns import EXEC, PROTO, REVIEW
 from codex_cli.options import Command, Option
 
@@ -81,7 +91,7 @@ ROOT = Command(
         DELETE,
         APPLY,
         KERNEL,
-        _later("export", "exporting threads"),
+        EXPORT,
         _later("queue", "sending to a running thread"),
         _later("app-server", "the server for editors"),
     ),

@@ -63,6 +63,25 @@ DELETE = Command(
     arguments=("ID|NAME...",),
     details=_WHICH,
 )
+EXPORT = Command(
+    "export",
+    "Write a thread as Markdown, one HTML file, a notebook, or its lines, without the secrets in it",
+    options=(
+        Option(
+            "--to", metavar="FORM", choices=("md", "html", "ipynb", "jsonl"), help="Which (default: by FILE, else md)"
+        ),
+        Option("-o", "--output", metavar="FILE", completes="file", help="Into this file or directory, not to stdout"),
+        Option("--force", help="Replace FILE when it is there"),
+        Option("--preview", help="Only list the secrets that would be taken out"),
+        Option("--no-redact", help="Leave secrets in"),
+        LAST,
+        ALL,
+    ),
+    arguments=("[ID|NAME]",),
+    details="What looks like a key, token or password is replaced by '[redacted: KIND]', so are the values of such "
+    "variables here and your login; nothing of this is certain: look at the list on stderr, and at the file. The "
+    f"notebook runs on the kernel 'codex'; opening it runs nothing.\n\n{_WHICH}",
+)
 APPLY = Command(
     "apply",
     "Put what a thread's patches changed last into the working tree here, with git",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from codex_kernel.jupyter.outputs import Bundle, Outputs
+from codex_kernel.jupyter.outputs import Outputs
 from codex_kernel.jupyter.questions import Asker
 from codex_protocol.errors import CodexError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from codex_kernel.core.thread import Thread
     from codex_kernel.jupyter.agent import Agent
     from codex_kernel.jupyter.kernel import Kernel
+    from codex_render.bundles import Bundle
 
 STOPPED = "stopped; say what to do instead, or go on with another cell"
 
@@ -55,7 +56,7 @@ class CellContext(msgspec.Struct, eq=False, kw_only=True):
         thread = await self.agent.thread()
         if self.kernel.introduced != thread.id:
             self.kernel.introduced = thread.id
-            from codex_kernel.jupyter.bundles import banner
+            from codex_render.bundles import banner
 
             self.outputs.display(banner(thread.configured))
         return thread

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from codex_kernel.jupyter import bundles
 from codex_kernel.jupyter.growing_text import FRAME_S
 from codex_kernel.jupyter.outputs import Outputs
 from codex_protocol.events import ExecCommandBegin, ExecCommandEnd
+from codex_render import bundles
 from codex_render.safe_text import output_text
 
 _TAIL_BYTES = 16_384

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from codex_kernel.jupyter import bundles
 from codex_kernel.jupyter.outputs import Outputs
+from codex_render import bundles
 
 FRAME_S = 1 / 30
 _CHARACTERS_PER_S = 1_000_000

@@ -7,16 +7,17 @@ Where nobody watches (nbclient, papermill) a cell is left with whole outputs onl
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from codex_kernel.jupyter.channels import Channels
 from codex_kernel.jupyter.wire import Message
 
+if TYPE_CHECKING:
+    from codex_render.bundles import Bundle
+
 EVENT_MIME = "application/vnd.codex.event+json"
-Bundle = dict[str, Any]
-"""MIME type to data; `text/plain` is always there."""
 Style = Literal["update", "append", "whole"]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from codex_kernel.jupyter import bundles
 from codex_kernel.jupyter.asking import ask
 from codex_kernel.jupyter.cell_context import CellContext
 from codex_kernel.jupyter.cell_text import SlashCommand
@@ -17,6 +16,7 @@ from codex_protocol.errors import UsageError
 from codex_protocol.events import McpListToolsResponse
 from codex_protocol.ops import Compact, ListMcpTools, Op, OverrideTurnContext, Review, TextInput, UserInput
 from codex_protocol.policy import ApprovalPolicy, SandboxMode, mode_of
+from codex_render import bundles
 from codex_render.safe_text import one_line
 
 if TYPE_CHECKING:

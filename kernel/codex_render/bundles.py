@@ -1,6 +1,6 @@
-"""What a cell shows, as MIME bundles: readable plain text always, Markdown or HTML beside it where that says more.
+"""What a notebook's cell shows, as MIME bundles: readable plain text always, Markdown or HTML where that says more.
 
-Pure functions. HTML comes from `codex_render` alone; Markdown of ours is fenced so that nothing in it is obeyed.
+Pure functions. Markdown of ours is fenced so that nothing in it is obeyed.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
-from codex_kernel.jupyter.outputs import Bundle
 from codex_protocol.events import (
     ExecCommandBegin,
     ExecCommandEnd,
@@ -27,6 +27,9 @@ from codex_render.excerpt import excerpt
 from codex_render.html_policy import escape
 from codex_render.safe_text import one_line, output_text, visible
 from codex_render.terminal import Paint, diff_lines, plan_lines
+
+Bundle = dict[str, Any]
+"""MIME type to data; `text/plain` is always there."""
 
 _PLAIN = Paint(on=False)
 _OUTPUT_HEAD, _OUTPUT_TAIL = 12, 20
@@ -109,6 +112,21 @@ def ended_command(began: ExecCommandBegin | None, ended: ExecCommandEnd) -> Bund
     return bundle
 
 
+def past_command(script: str, output: str, exit_code: int | None, seconds: float | None) -> Bundle:
+    """A command of which a thread on disk tells; None where it does not say."""
+    first, *rest = visible(script).split("\n")
+    title = "\n".join([f"• Run {first}", *(f"    {line}" for line in rest)])
+    last = "" if exit_code is None else "  ✔ done" if exit_code == 0 else f"  ✗ exit {exit_code}"
+    if last and seconds is not None:
+        last += f" in {duration(seconds)}"
+    bundle = _command(title, _excerpt(output), last)
+    from codex_render.ansi_html import to_html
+
+    shown = to_html(output, max_chars=_OUTPUT_CHARACTERS)
+    parts = (f"<strong>{escape(title)}</strong>", shown, escape(last.strip()))
+    return {**bundle, "text/html": _html(f"<pre>{chr(10).join(part for part in parts if part)}</pre>")}
+
+
 def verdict(ended: ExecCommandEnd) -> str:
     """How a command went, one line."""
     time = duration(ended.duration.seconds())
@@ -132,6 +150,24 @@ def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
         body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
         fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
     return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(of_changes(files))}
+
+
+def diffs(files: list[FileDiff], *, failed: str | None = None) -> Bundle:
+    """Files with their diffs; with `failed`, that they were not changed and why."""
+    lines: list[str] = []
+    fenced: list[str] = []
+    for file in files:
+        moved = f"{one_line(file.old_path)} → " if file.old_path is not None else ""
+        title = f"{_STATUS_VERBS[file.status]} {moved}{one_line(file.path)} (+{file.added} -{file.removed})"
+        rows = [row for hunk in file.hunks for row in hunk.rows]
+        lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
+        body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
+        fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
+    if failed is not None:
+        said = f"✗ Patch not applied: {visible(failed.strip())}"
+        lines.append(said)
+        fenced.append(_fence(said, "text"))
+    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(files, failed)}
 
 
 def unified_diff(text: str) -> Bundle:
@@ -163,6 +199,7 @@ def tokens(usage: TokenUsage, context_left: int | None = None) -> str:
     )
 
 
+_STATUS_VERBS = {"added": "Add", "deleted": "Delete", "modified": "Edit", "renamed": "Move"}
 _SIGNS = {"added": "+", "removed": "-", "context": " ", "gap": "@@ ", "note": "\\ "}
 
 
@@ -175,16 +212,17 @@ def _html(fragment: str, *, styled: bool = False) -> str:
     return f'<style>{css()}</style><div class="codex">{fragment}</div>'
 
 
-def _diff(files: list[FileDiff]) -> str:
+def _diff(files: list[FileDiff], failed: str | None = None) -> str:
     from codex_render.diff_html import to_html
 
-    return _html(to_html(files), styled=True)
+    why = "" if failed is None else f"<pre>✗ Patch not applied: {escape(failed.strip())}</pre>"
+    return _html(to_html(files) + why, styled=True)
 
 
 def _command(title: str, output: list[str], last: str) -> Bundle:
     text = "\n".join([title, *(f"  {line}" for line in output), last])
-    lines = ["\n".join([title.removeprefix("• "), *output, last.strip()])]
-    return {"text/plain": text, "text/markdown": _fence("\n".join(lines), "text")}
+    lines = "\n".join([title.removeprefix("• "), *output, *([last.strip()] if last else [])])
+    return {"text/plain": text if last else text.removesuffix("\n"), "text/markdown": _fence(lines, "text")}
 
 
 def _excerpt(text: str) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from codex_kernel.jupyter import bundles
 from codex_kernel.jupyter.growing_text import _end_of_whole_blocks as end_of_whole_blocks  # pyright: ignore
 from codex_protocol.events import (
     AddedFile,
@@ -18,6 +17,7 @@ from codex_protocol.events import (
     PlanStep,
     SessionConfigured,
 )
+from codex_render import bundles
 
 EVIL = "<script>alert(1)</script> ![x](http://evil/p.png) \u202e[31m ```` ``` </pre>"
 

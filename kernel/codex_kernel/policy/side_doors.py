@@ -83,14 +83,11 @@ _GIT_SHORT: Mapping[str, str] = {
     "difftool": "xt",
     "grep": "O",
     "rebase": "x",
-    "pull": "",
-    "fetch": "",
 }
 _GIT_WORDS: Mapping[str, frozenset[str]] = {
     "submodule": frozenset({"foreach", "update"}),
     "bisect": frozenset({"run"}),
     "remote": frozenset({"add", "set-url"}),
-    "stash": frozenset(),
 }
 _GIT_TOOLS = frozenset({"filter-branch", "mergetool", "difftool"})
 _TRANSPORT = re.compile(r"[A-Za-z][\w+.-]*::")
@@ -120,7 +117,11 @@ def side_doors(words: Sequence[str]) -> list[int]:
 
 
 def _end_of_options(words: Sequence[str]) -> int:
-    return words.index("--") if "--" in words else len(words)
+    """Where operands begin. A `--` behind an option may be its value: `rg -e -- --pre=PROGRAM`."""
+    for index, word in enumerate(words):
+        if word == "--" and not words[index - 1].startswith("-"):
+            return index
+    return len(words)
 
 
 def _opens(word: str, long: tuple[str, ...], letters: str) -> bool:

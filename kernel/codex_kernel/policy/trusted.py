@@ -84,9 +84,11 @@ def _find(arguments: tuple[str, ...]) -> bool:
 
 
 def _rg(arguments: tuple[str, ...]) -> bool:
+    before = ""
     for argument in arguments:
-        if argument == "--":
+        if argument == "--" and not before.startswith("-"):  # else it may be an option's value: `-e -- --pre=x`
             return True
+        before = argument
         name = argument.partition("=")[0]
         if name in {"--pre", "--hostname-bin", "--search-zip"}:
             return False

@@ -74,6 +74,8 @@ git remote add x "ext::ls"
 rg --pre ls x
 rg --pre=ls x
 rg --hostname-bin=ls x
+rg -e -- --pre=ls x
+git grep -e -- -Oless x
 sort -o x y
 sort -ro x y
 sort --output=x y

@@ -111,6 +111,7 @@ NEVER = [
     "rg -iz files",
     "rg -A3 -z5",
     "rg --pre pwned files",
+    "rg -e -- --pre=pwned files",
     "rg --pre=pwned files",
     "rg --hostname-bin pwned",
     "rg --hostname-bin=pwned",

@@ -195,6 +195,7 @@ export class PatchReview {
     if (!this.files[file].editable || section.querySelector('.hunk-editor')) return
     const choice = this.choice(section)
     const text = choice.text ?? await this.request({type: 'hunk_text', file, hunk})
+    choice.original ??= choice.text == null ? text : null
     const field = make('textarea', {'aria-label': 'The text that shall stand there', spellcheck: 'false', rows: String(Math.min(24, text.split('\n').length + 1))})
     field.value = text
     section.append(make('div', {cls: 'hunk-editor'}, field, make('div', {cls: 'hunk-acts'},
@@ -207,8 +208,10 @@ export class PatchReview {
 
   async keepText(section) {
     const choice = this.choice(section)
-    choice.text = section.querySelector('.hunk-editor textarea').value
+    const text = section.querySelector('.hunk-editor textarea').value
     choice.take = true
+    if (text === choice.original) return this.original(section)
+    choice.text = text
     this.closeEditor(section)
     await this.preview(section, choice)
     this.drawFile(section.closest('.diff-file'))

@@ -95,7 +95,7 @@ class Checkpoints:
                         return None  # the thread moved within the turn: there is nothing to compare with
                     await asyncio.to_thread(found.begin_anew)
                 files = await self._scan(root, found)
-            except (CodexError, OSError) as error:
+            except (CodexError, OSError, ValueError) as error:
                 log.warning("no checkpoint of %s: %s", cwd, error)
                 return None
         self._passed_over = root if files is None else None
@@ -110,7 +110,7 @@ class Checkpoints:
                 found = await self._opened()
                 turn = found.turns + (point == "start")
                 await asyncio.to_thread(found.add, str(root), turn, point, files)
-            except (CodexError, OSError) as error:
+            except (CodexError, OSError, ValueError) as error:
                 log.warning("no checkpoint of %s: %s", root, error)
 
     async def _clean_up(self) -> None:

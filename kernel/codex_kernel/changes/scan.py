@@ -63,6 +63,7 @@ def scan(
     base = f"{root}/"
     for name in listing if before.keys() <= listing.keys() else {**dict.fromkeys(before, ""), **listing}:
         try:
+            name.encode()  # names that are no UTF-8 cannot be written down
             status = os.lstat(base + name)
         except (OSError, ValueError):
             continue

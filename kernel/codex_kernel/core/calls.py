@@ -31,6 +31,7 @@ async def run_calls(
     emit: Emit,
     emit_later: EmitLater,
     around: Around | None = None,
+    ready: Callable[[], Awaitable[None]] | None = None,
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
 
@@ -44,6 +45,7 @@ async def run_calls(
         emit: Gets the events that tell of ends.
         emit_later: Gets what makes events that may wait until the next request is on its way.
         around: Runs each call by the function it is given, or does not; None just runs it.
+        ready: Awaited before the first call.
 
     Raises:
         asyncio.CancelledError: The turn was interrupted. Every call has an output, in the history already.
@@ -85,6 +87,8 @@ async def run_calls(
         return [outputs[call_id_of(call)] for call in calls]
 
     try:
+        if ready is not None:
+            await ready()
         for together, group in itertools.groupby(enumerate(calls), key=lambda pair: _group_of(pair, registry)):
             del together
             await _run_together([call for _, call in group], one)

@@ -113,7 +113,6 @@ class Turn:
                 sampled = await self._sample()
                 calls = self._take(sampled)
                 if calls:
-                    await state.checkpoints.ready(settings.cwd)
                     outputs = await run_calls(
                         calls,
                         state.registry,
@@ -122,6 +121,7 @@ class Turn:
                         self._emit,
                         self._emit_later,
                         self._around(),
+                        lambda: state.checkpoints.ready(settings.cwd),
                     )
                     state.history.append(*outputs)
                 elif not state.steered and not await self._is_sent_on():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from codex_kernel.changes.checkpoints import Checkpoints
 from codex_kernel.changes.log import CheckpointLog, clean_up
 from codex_kernel.model.scripted import calls, custom, says
 from codex_protocol.changes import Changes, RevertPart
 from codex_protocol.errors import ThreadError
-from codex_protocol.events import ChangesReverted, Error
-from codex_protocol.ops import RevertChanges
+from codex_protocol.events import ChangesReverted, Error, TurnAborted
+from codex_protocol.ops import Interrupt, RevertChanges, TextInput, UserInput
 from codex_store.home import Home
 from codex_store.thread_changes import delete
 from tests.support.threads import Watched, running
@@ -181,6 +183,34 @@ async def test_no_program_of_the_project_runs_for_a_checkpoint(tmp_path: Path, w
         await watched.turn()
         assert "+more" in (await watched.thread.changes(0)).files[0].diff
     assert not trap.exists()
+
+
+async def test_a_turn_interrupted_before_its_first_call_leaves_no_call_without_an_output(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = asyncio.Event()
+
+    async def never(self: Checkpoints, cwd: Path) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "ready", never)
+        async with running(tmp_path, run("echo x > y"), says("next")) as watched:
+            watched.thread.submit(UserInput(items=(TextInput("go"),)))
+            await asyncio.wait_for(waiting.wait(), 20)
+            watched.thread.submit(Interrupt())
+            await watched.until(TurnAborted)
+            await watched.turn()
+            kinds = [type(item).__name__ for item in watched.sent()]
+            assert kinds.index("FunctionCallOutput") == kinds.index("FunctionCall") + 1
+    assert not (work / "y").exists()
+
+
+async def test_names_that_are_no_utf8_are_passed_over(tmp_path: Path, work: Path):
+    async with running(tmp_path, run("echo x > $'caf\\xe9'; echo z > z"), says("done")) as watched:
+        await watched.turn()
+        assert list(by_path(await watched.thread.changes(0))) == ["z"]
 
 
 async def test_a_directory_with_too_many_files_is_passed_over_and_that_is_said(

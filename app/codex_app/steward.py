@@ -133,12 +133,8 @@ class Steward:
                     }
                     for server in told["local"]
                 ]
-                return {
-                    **told,
-                    "directory": one_line(told["directory"]),
-                    "changed": one_line(told["changed"]),
-                    "local": local,
-                }
+                texts = {name: one_line(told[name] or "") for name in ("directory", "changed", "provider", "problem")}
+                return {**told, **texts, "local": local}
             case asked.LogIn(cancel=True):
                 return await room.query("cancel_login")
             case asked.LogIn(key=key):

@@ -46,9 +46,11 @@ def tiles(home: Home, wanted: Filter | None = None) -> list[Json]:
         archived=wanted.archived,
         limit=LISTED if not wanted.source else None,
     )
-    found = [_tile(info, running.pop(info.id, None), info.id in held) for info in stored if _from(info, wanted.source)]
+    found = [
+        tile_of(info, running.pop(info.id, None), info.id in held) for info in stored if _from(info, wanted.source)
+    ]
     if not wanted.search and not wanted.source:  # nothing has been said in these yet
-        found += [_tile(None, thread, True) for thread in running.values() if wanted.directory in ("", thread.cwd)]
+        found += [tile_of(None, thread, True) for thread in running.values() if wanted.directory in ("", thread.cwd)]
     return sorted(found[:LISTED], key=lambda tile: (_FIRST.get(tile["state"], 2), -tile["updated"]))
 
 
@@ -56,7 +58,8 @@ def _from(info: ThreadInfo, source: str) -> bool:
     return not source or info.source == source
 
 
-def _tile(info: ThreadInfo | None, running: RunningThread | None, held: bool) -> Json:
+def tile_of(info: ThreadInfo | None, running: RunningThread | None, held: bool) -> Json:
+    """What is shown of one thread; at least one of both is there. `held`: some process writes it."""
     cwd = (info.cwd if info else None) or (running.cwd if running else "") or ""
     name = (running.name if running else None) or (info.name if info else None) or (info.preview if info else "")
     updated = info.updated_ns / 1e9 if info else running.started if running else 0

@@ -152,6 +152,7 @@ export class Questions {
   // The answer that allows says what it allows.
   reviewed() {
     const button = this.dialog.querySelector('[data-decision="approved"]')
+    if (!this.review || !button) return       // it was loaded after the dialog had gone on
     const {taken, of, edited} = this.review.tally()
     button.firstChild.textContent = !taken ? 'Nothing is taken' : taken === of && !edited ? 'Yes, apply' : `Yes, apply ${taken === of ? 'it' : `${taken} of ${of} parts`}${edited ? ' with my text' : ''}`
     button.disabled = !taken

@@ -53,8 +53,8 @@ class BadRoom(Room):
                 return {"diff": f"{head}-{bad}\n+{bad}x\n".replace("\r", "")}
             case "setup":
                 local = [{"provider": "ollama", "name": bad, "models": [bad]}]
-                facts = {"needs_login": True, "provider": bad, "waiting": False, "problem": bad, "trust": "unknown"}
-                more = {"asks_trust": True, "changed": bad, "directory": bad, "repository": True}
+                facts = {"needs_login": False, "provider": bad, "waiting": False, "problem": bad, "trust": "unknown"}
+                more = {"asks_trust": False, "changed": bad, "directory": bad, "repository": True}
                 return {**facts, **more, "local": local}
             case "leash":
                 server = {"name": bad, "where": bad, "enabled": True, "tools": [bad]}

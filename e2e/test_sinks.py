@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ CLEAN = r"""foreign => [
   ...[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href'))
     .filter(href => !/^(https?:|mailto:|vscode:|#|\/picture\/)/.test(href)),
   ...[document.title, document.body.innerText]
-    .map(text => /.{0,20}[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b\u202a-\u202e\u2066-\u2069]/.exec(text))
+    .map(text => /.{0,20}[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u200b\u202a-\u202e\u2066-\u2069].{0,40}/.exec(text))
     .filter(Boolean).map(found => `shown as it is: ${found[0]}`)]"""
 DIALOGS = ("/rules", "/waiting", "/login", "/trust", "/status")
 
@@ -67,6 +68,17 @@ def dismissed(page: Page) -> None:
     raise AssertionError("a dialog does not close")
 
 
+def offered(page: Page) -> None:
+    """The list below `@`; typed again where a late dialog took the keys."""
+    for letter in "abc":
+        message(page).fill("")
+        message(page).press_sequentially(f"@{letter}")
+        with contextlib.suppress(AssertionError):
+            expect(page.get_by_role("option").first).to_be_visible(timeout=3000)
+            return
+    raise AssertionError("no files are offered")
+
+
 def test_nothing_of_the_corpus_runs_or_leaves_in_any_sink(link: str, page: Page) -> None:
     problems: list[str] = []
     page.route("**/picture/**", lambda route: route.fulfill(status=200, content_type="image/png", body=b""))
@@ -82,9 +94,7 @@ def test_nothing_of_the_corpus_runs_or_leaves_in_any_sink(link: str, page: Page)
             page.keyboard.press("Escape")
         expect(page.get_by_text(f"all of {number} is said")).to_be_attached()
         page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
-        message(page).fill("")
-        message(page).press_sequentially("@x")
-        expect(page.get_by_role("option").first).to_be_visible()
+        offered(page)
         problems += [f"{number} in the popup: {one}" for one in clean(page)]
         message(page).fill("")
         for command in DIALOGS:
@@ -96,4 +106,4 @@ def test_nothing_of_the_corpus_runs_or_leaves_in_any_sink(link: str, page: Page)
         expect(page.locator(".toast")).to_be_visible()
         problems += [f"{number} refused: {one}" for one in clean(page)]
         message(page).fill("")
-    assert sorted(set(problems)) == []
+    assert "\n".join(sorted(set(problems))) == ""

@@ -110,6 +110,7 @@ def _facts(rollout: Rollout) -> dict[str, Any]:
     return {
         "thread": rollout.meta.id.lower(),
         "cwd": rollout.cwd,
+        "where": one_line(rollout.cwd),
         "directory": one_line(rollout.cwd),
         "name": None if rollout.name is None else one_line(rollout.name),
         "branch": None if rollout.meta.git is None else one_line(rollout.meta.git.branch or "") or None,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from codex_app.uploads import MAX_IMAGE_BYTES, image_kind
+from codex_render.safe_text import one_line
 
 Json = dict[str, Any]
 
@@ -51,7 +52,7 @@ class Pictures:
             name = os.path.basename(source)
         id = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         self._sources[id] = source
-        return {"id": id, "name": name}
+        return {"id": id, "name": one_line(name)}
 
 
 def content_of(source: str) -> bytes | None:

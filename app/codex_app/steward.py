@@ -156,7 +156,7 @@ async def _rules(request: asked.Rules, room: Room) -> Json:
     elif request.remove is not None:
         op = ops.RemoveRule(file=request.remove.file, line=request.remove.line, pattern=request.remove.pattern)
     told = await room.ask(op, RulesListed)
-    return {"rules": [_rule(rule, told.user_file) for rule in told.rules], "file": told.user_file}
+    return {"rules": [_rule(rule, told.user_file) for rule in told.rules], "file": one_line(told.user_file)}
 
 
 def _rule(rule: ListedRule, user_file: str) -> Json:

@@ -72,6 +72,7 @@ def settings_fields(told: SessionConfigured | TurnContextChanged) -> Json:
     """The thread's settings for its head."""
     fields: Json = {
         "cwd": told.cwd,
+        "where": one_line(told.cwd),
         "directory": one_line(_short(told.cwd)),
         "model": one_line(told.model),
         "approval": told.approval_policy.value,

@@ -24,7 +24,7 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
   const status = async () => {
     const now = state()
     const leash = await ask({type: 'leash'})
-    return list([['Thread', now.thread], ['Directory', now.cwd], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Account', leash.account || 'none'],
+    return list([['Thread', now.thread], ['Directory', now.where], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Account', leash.account || 'none'],
       ['Asks', now.approval], ['Sandbox', now.sandbox], ['Rung', now.rung && `${now.rung} of 5${now.rung_note ? `: ${now.rung_note}` : ''}`],
       ['Tokens', now.tokens || '0'], ['Context left', now.context_left == null ? 'not known' : `${now.context_left} %`],
       ['Instructions', leash.instructions.join('\n') || 'no AGENTS.md'], ['MCP servers', leash.servers.map(server => `${server.name}${server.enabled ? '' : ' (disabled)'}`).join(', ') || 'none'],

@@ -19,7 +19,7 @@ export class Head {
     this.menu.replaceChildren('☰ ', make('span', {text: waiting ? `Threads (${waiting} waiting)` : 'Threads'}))
     this.element.replaceChildren(this.menu,
       make('h2', {text: state.name || state.directory?.split('/').pop() || (missing ? 'No thread' : 'Opening …')}),
-      ...[fact(state.directory, 'path', state.cwd), fact(state.branch && `⎇ ${state.branch}`), fact(state.sandbox, state.sandbox === 'danger-full-access' ? 'bad' : ''),
+      ...[fact(state.directory, 'path', state.where), fact(state.branch && `⎇ ${state.branch}`), fact(state.sandbox, state.sandbox === 'danger-full-access' ? 'bad' : ''),
         fact(state.rung && `rung ${state.rung} of 5`, state.rung > 2 ? 'wait' : '', state.rung_note || 'How commands are confined on this machine; 1 is all layers'),
         fact(state.approval && `asks: ${state.approval}`), fact(state.read_only && `followed, read-only: ${state.read_only} runs it`, 'wait'), this.connection(connection)].filter(Boolean))
     const left = state.context_left == null ? '' : `${state.context_left} % of the context left`

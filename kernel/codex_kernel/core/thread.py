@@ -448,7 +448,8 @@ class Thread:
                 id, Warning(message="The turn was interrupted before hooks had checked this prompt; send again.")
             )
             raise
-        if contexts is None:
+        except ThreadError as error:
+            self._emit(id, Warning(message=str(error)))
             return
         if self._turn is None or self._turn.done():  # it ended meanwhile: this begins the next one
             if op.client_id is not None:
@@ -486,8 +487,8 @@ class Thread:
         turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt, hooks=hooks)
 
         async def work() -> str | None:
-            if hooks is not None and take is not None and not await hooks.admit("\n\n".join(prompts), take, state):
-                return None
+            if hooks is not None and take is not None:
+                await hooks.admit("\n\n".join(prompts), take, state)
             await turn.run()
             return turn.last_message
 

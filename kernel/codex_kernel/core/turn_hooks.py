@@ -14,7 +14,7 @@ import msgspec
 
 from codex_kernel.core.hooked_calls import approval_of, arguments_of, bare_output, rewritten
 from codex_kernel.tools.interface import ToolOutput
-from codex_protocol.errors import ModelError
+from codex_protocol.errors import ModelError, ThreadError
 from codex_protocol.events import BackgroundEvent, TokenUsage, Warning
 from codex_protocol.items import InputText, Message, ToolCallItem, user_message
 
@@ -50,38 +50,36 @@ class TurnHooks:
             return None
         return await self._thread.fire(event, self._settings, self._emit, subjects, turn_id=self._turn_id, **fields)
 
-    async def admit(self, prompt: str, take: Callable[[], None], state: ThreadState) -> bool:
-        """Whether a prompt may be sent; `take` puts it into the history, with what hooks add behind it."""
+    async def admit(self, prompt: str, take: Callable[[], None], state: ThreadState) -> None:
+        """Let a prompt begin a turn: `take` puts it into the history, with what hooks add behind it.
+
+        Raises:
+            ThreadError: A hook stops it. Nothing was taken, and the turn fails: whoever waits for an answer gets none.
+        """
         source = self._thread.take_source()
         contexts: list[str] = []
         if source is not None:
             begun = await self._fire("SessionStart", (source,), source=source)
             if begun is not None:
                 if begun.stopped:
-                    self._refuse("A SessionStart hook ended the turn", begun)
-                    return False
+                    raise ThreadError(_refusal("A SessionStart hook ended the turn", begun))
                 contexts += begun.contexts
-        submitted = await self.check_prompt(prompt)
-        if submitted is None:
-            return False
+        contexts += await self.check_prompt(prompt)
         take()
-        contexts += submitted
         state.history.record(*map(developer_message, contexts))
-        return True
 
-    async def check_prompt(self, prompt: str) -> tuple[str, ...] | None:
-        """What hooks add to a prompt; None when one stops it, which the user was told."""
+    async def check_prompt(self, prompt: str) -> tuple[str, ...]:
+        """What hooks add to a prompt.
+
+        Raises:
+            ThreadError: A hook stops it.
+        """
         outcome = await self._fire("UserPromptSubmit", prompt=prompt)
         if outcome is None:
             return ()
         if outcome.blocked is not None or outcome.stopped:
-            self._refuse("A hook stopped this prompt, and it was not sent", outcome)
-            return None
+            raise ThreadError(_refusal("A hook stopped this prompt, and it was not sent", outcome))
         return outcome.contexts
-
-    def _refuse(self, what: str, outcome: Outcome) -> None:
-        why = outcome.blocked or outcome.stop_reason
-        self._emit(Warning(message=f"{what}: {why}" if why else f"{what}."))
 
     async def around_call(
         self, state: ThreadState, call: ToolCallItem, context: ToolContext, run: RunCall
@@ -147,7 +145,7 @@ class TurnHooks:
         trigger = "auto" if automatic else "manual"
         outcome = await self._fire("PreCompact", (trigger,), trigger=trigger)
         if outcome is not None and outcome.stopped:
-            self._refuse("A hook stopped the compaction", outcome)
+            self._emit(Warning(message=_refusal("A hook stopped the compaction", outcome)))
             return False
         return True
 
@@ -182,6 +180,11 @@ class TurnHooks:
 def developer_message(text: str) -> Message:
     """What a hook tells the model."""
     return Message(role="developer", content=(InputText(f"<hook_context>\n{text}\n</hook_context>"),))
+
+
+def _refusal(what: str, outcome: Outcome) -> str:
+    why = outcome.blocked or outcome.stop_reason
+    return f"{what}: {why}" if why else f"{what}."
 
 
 def _add_later(state: ThreadState, contexts: tuple[str, ...]) -> None:

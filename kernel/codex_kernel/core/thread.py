@@ -15,33 +15,27 @@ import msgspec
 from codex_kernel.config.types import Config
 from codex_kernel.core.event_log import EventLog, Listener
 from codex_kernel.core.opening import Opened, open_thread
+from codex_kernel.core.side_ops import SideOps
 from codex_kernel.core.state import ThreadState
 from codex_kernel.core.thread_mcp import ThreadMcp
 from codex_protocol.errors import CodexError, ConfigError, ThreadError, UsageError
 from codex_protocol.events import (
     BackgroundEvent,
-    ConversationHistory,
     Error,
     EventMsg,
-    GetHistoryEntryResponse,
-    ListCustomPromptsResponse,
-    ListedSkill,
     NumberedEvent,
     PlanStep,
-    RulesPreviewed,
     SessionConfigured,
     ShutdownComplete,
-    SkillsListed,
     TaskComplete,
     TaskStarted,
-    ThreadNameUpdated,
     TokenUsage,
     TurnAborted,
     TurnContextChanged,
     UserMessage,
     Warning,
 )
-from codex_protocol.items import Item, Message, encode_item
+from codex_protocol.items import Item, Message
 from codex_protocol.ops import (
     AddRules,
     AddToHistory,
@@ -80,7 +74,6 @@ if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.sessions import CommandSessions
     from codex_protocol.changes import Changes
-    from codex_protocol.rules import RuleAmendment
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +108,7 @@ class Thread:
         """The user's own commands; interrupted with the turn."""
         self._seen_inputs: set[str] = set()
         self._mcp = ThreadMcp(opened.state, opened.home.workbench, lambda msg: self._emit("", msg))
+        self._side_ops = SideOps(opened, self._emit)
         self._closed = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -353,38 +347,14 @@ class Thread:
                 await self._revert(id, op)
             case Compact() | Review():
                 self._start_special_turn(submission)
-            case SetThreadName():
-                self._state.recorder.event(ThreadNameUpdated(name=op.name))
-                self._emit(id, ThreadNameUpdated(name=op.name))
-            case AddToHistory():
-                await asyncio.to_thread(self._opened.add_to_message_history, op.text)
-            case GetHistoryEntryRequest():
-                entry = await asyncio.to_thread(self._opened.message_history_entry, op.log_id, op.offset)
-                self._emit(id, GetHistoryEntryResponse(offset=op.offset, log_id=op.log_id, entry=entry))
-            case GetHistory():
-                self._emit(id, self._conversation())
             case ListMcpTools():
                 self._emit(id, self._mcp.listing())
-            case ListCustomPrompts():
-                prompts = await asyncio.to_thread(self._opened.custom_prompts)
-                self._emit(id, ListCustomPromptsResponse(custom_prompts=prompts))
-            case ListSkills():
-                self._emit(id, self._skills())
-            case ListRules() | AddRules() | RemoveRule() | PreviewRules():
-                await self._about_rules(id, op)
+            case SetThreadName() | AddToHistory() | GetHistoryEntryRequest() | GetHistory() | ListCustomPrompts():
+                await self._side_ops.handle(id, op)
+            case ListSkills() | ListRules() | AddRules() | RemoveRule() | PreviewRules():
+                await self._side_ops.handle(id, op)
             case Shutdown():
                 pass
-
-    def _skills(self) -> SkillsListed:
-        skills = tuple(
-            ListedSkill(name=skill.name, description=skill.description, path=str(skill.file), scope=skill.scope)
-            for skill in self._state.skills.all
-        )
-        return SkillsListed(skills=skills, problems=self._state.skills.problems)
-
-    def _conversation(self) -> ConversationHistory:
-        entries = tuple(msgspec.json.decode(encode_item(item)) for item in self._state.history.items)
-        return ConversationHistory(conversation_id=self.id, entries=entries)
 
     # Input and turns
 
@@ -616,7 +586,7 @@ class Thread:
     async def _answer(self, id: str, op: ExecApproval | PatchApproval | McpApproval) -> None:
         if isinstance(op, ExecApproval) and op.amendments and self._state.approvals.is_open(op.id):
             try:  # first: the rules count for what the turn does next
-                await self._add_rules(id, op.amendments, op.decision)
+                await self._side_ops.add_rules(id, op.amendments, op.decision)
             except ConfigError as error:
                 self._emit(id, Warning(message=f"No rule was added: {error}."))
         choices = op.choices if isinstance(op, PatchApproval) else ()
@@ -629,27 +599,6 @@ class Thread:
             self._emit(id, Warning(message="That question has been answered already, or its turn has ended."))
         elif op.decision is ReviewDecision.ABORT:
             self._interrupt()
-
-    async def _add_rules(self, id: str, rules: tuple[RuleAmendment, ...], answer: ReviewDecision | None = None) -> None:
-        for line in await asyncio.to_thread(self._state.rules.add, rules, answer):
-            where = self._state.rules.user_file
-            self._emit(id, BackgroundEvent(message=f"From now on, in every thread: {line} (added to {where})"))
-
-    async def _about_rules(self, id: str, op: ListRules | AddRules | RemoveRule | PreviewRules) -> None:
-        rules = self._state.rules
-        match op:
-            case PreviewRules():
-                found = rules.preview(op.prefixes, self._state.history.items)
-                self._emit(id, RulesPreviewed(prefixes=op.prefixes, would_allow=found))
-                return
-            case AddRules():
-                await self._add_rules(id, op.rules)
-            case RemoveRule():
-                line = await asyncio.to_thread(rules.remove, op.file, op.line, op.pattern)
-                self._emit(id, BackgroundEvent(message=f"Counts no longer: {line} (removed from {op.file})"))
-            case ListRules():
-                pass
-        self._emit(id, await asyncio.to_thread(rules.listed))
 
     async def changes(self, turn: int | None) -> Changes:
         """What a turn, or the whole thread (None), changed in its directory; 0 is the newest turn.

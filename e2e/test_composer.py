@@ -478,3 +478,41 @@ def test_axe_finds_nothing_serious_while_one_writes_and_goes_back(field: Page) -
     expect(page.get_by_role("dialog", name="Commands")).to_be_visible()
     screens.take("commands")
     assert screens.found == []
+
+
+def test_branches_stand_in_a_tree_to_jump_fork_and_compare_by_keyboard(field: Page) -> None:
+    page = field
+    answered(page, "root one")
+    first = page.url
+    send(page, "run `echo left > left.txt`")
+    expect(page.get_by_text("exited with code 0")).to_be_visible()
+    settled(page)
+    for _ in range(2):
+        page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("is a branch of another one")).to_be_visible()
+    send(page, "run `echo right > right.txt`")
+    expect(page.get_by_text("exited with code 0")).to_be_visible()
+    settled(page)
+    page.keyboard.press("Alt+b")
+    tree = page.get_by_role("dialog", name="Branches of this thread")
+    prompts = tree.locator(".prompt")
+    expect(prompts).to_have_text(["root one", "run `echo right > right.txt`", "run `echo left > left.txt`"])
+    expect(tree.locator("[aria-selected=true]")).to_contain_text("right")
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    expect(tree.get_by_label("Changes of branch 1")).to_contain_text("right.txt")
+    expect(tree.get_by_label("Changes of branch 2")).to_contain_text("left.txt")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(first)
+    expect(page.locator("article.user.shown-once")).to_contain_text("root one")
+    page.keyboard.press("Alt+b")
+    expect(tree).to_be_visible()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("f")
+    expect(page.get_by_text("From here on this thread is a branch")).to_be_visible()
+    expect(page.locator("article.user")).to_have_count(1)

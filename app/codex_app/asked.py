@@ -160,8 +160,22 @@ class Past(_Asked, tag="past", frozen=True, kw_only=True):
 class Fork(_Asked, tag="fork", frozen=True, kw_only=True):
     """Go on in a copy of this thread."""
 
+    thread: Short = ""
+    """Which thread; empty: the one this tab shows."""
     before: int | None = None
-    """Number of the message of the user's that the copy ends before; None: it has all."""
+    """Number of the message of the user's that the copy ends before, to be edited; None: it has all."""
+    after: int | None = None
+    """Number of the message that the copy ends behind, with the answer to it."""
+
+
+class Tree(_Asked, tag="tree", frozen=True, kw_only=True):
+    """How is this thread related to others by forking?"""
+
+
+class Compare(_Asked, tag="compare", frozen=True, kw_only=True):
+    """What did these two threads change?"""
+
+    threads: tuple[Short, Short]
 
 
 class Whole(_Asked, tag="whole", frozen=True, kw_only=True):
@@ -340,6 +354,8 @@ Asked = (
     | Expand
     | Past
     | Fork
+    | Tree
+    | Compare
     | Whole
     | Prompts
     | Source

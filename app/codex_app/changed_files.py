@@ -29,7 +29,7 @@ class ChangedFiles:
     @classmethod
     def of(cls, told: Changes) -> ChangedFiles:
         """A turn's or the thread's."""
-        return cls([_file(file) for file in told.files], told)
+        return cls(file_diffs(told), told)
 
     @classmethod
     def of_diff(cls, diff: str) -> ChangedFiles:
@@ -73,6 +73,11 @@ class ChangedFiles:
         if not 0 <= number < len(self._files):
             raise UsageError("this file is not shown any more")
         return number
+
+
+def file_diffs(told: Changes) -> list[FileDiff]:
+    """The files of it, as they are drawn."""
+    return [_file(file) for file in told.files]
 
 
 def _file(file: ChangedFile) -> FileDiff:

@@ -23,6 +23,7 @@ _STYLES = (
     "conversation",
     "composer",
     "backtrack",
+    "tree",
     "dialogs",
     "review",
     "search",

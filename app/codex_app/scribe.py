@@ -8,16 +8,21 @@ from typing import Any
 import msgspec
 
 from codex_app import asked
+from codex_app.branches import branch_view
+from codex_app.changed_files import file_diffs
 from codex_app.desk import Desk
 from codex_app.entries import TextEntry
 from codex_app.pictures import content_of
 from codex_app.rooms import Room
 from codex_app.uploads import Uploads
 from codex_protocol import ops
+from codex_protocol.changes import Changes
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import SandboxPolicy
+from codex_render import diff_html
 from codex_render.safe_text import one_line, visible
 from codex_store.message_history import newest
+from codex_store.thread_tree import tree_of
 
 Json = dict[str, Any]
 Writing = (
@@ -27,6 +32,8 @@ Writing = (
     | asked.Expand
     | asked.Past
     | asked.Fork
+    | asked.Tree
+    | asked.Compare
     | asked.Whole
     | asked.Prompts
     | asked.Source
@@ -67,8 +74,15 @@ class Scribe:
                 return await room.query("prompt", name=name, argument=argument)
             case asked.Past():
                 return await asyncio.to_thread(newest, self._desk.home, _PAST)
-            case asked.Fork(before=before):
-                return await self._fork(room, before)
+            case asked.Fork(thread=thread, before=before, after=after):
+                source = await self._desk.room(thread) if thread else room
+                if after is None:
+                    return await self._fork(source, before)
+                return {"thread": self._desk.fork(source, _end_behind(source, after)), "text": "", "files": []}
+            case asked.Tree():
+                return branch_view(await asyncio.to_thread(tree_of, self._desk.home, room.thread_id))
+            case asked.Compare(threads=threads):
+                return [await self._changed(thread) for thread in threads]
             case asked.Whole(id=id):
                 entry = room.hub.drawing.entries.get(id)
                 return "" if entry is None else entry.whole_html()
@@ -116,6 +130,11 @@ class Scribe:
         text = "" if entry is None else entry.fields["text"]
         return {"thread": self._desk.fork(room, before), "text": text, "files": files}
 
+    async def _changed(self, thread: str) -> Json:
+        room = await self._desk.room(thread)
+        told = msgspec.convert(await room.query("changes"), Changes)
+        return {"html": diff_html.to_html(file_diffs(told)), "note": one_line(told.note)}
+
     def _kept(self, source: str, name: str) -> Json | None:
         """An image of a thread as a file that can be sent again."""
         upload = self._uploads.of_path(source)
@@ -144,6 +163,14 @@ async def settings_op(request: asked.Change, room: Room) -> ops.Op:
         approval_policy=request.approval,
         sandbox_policy=policy,
     )
+
+
+def _end_behind(room: Room, number: int) -> int | None:
+    """How many of the user's messages a copy has that ends with the answer to that one; None for all."""
+    numbers = {entry.fields.get("number") for entry in room.hub.drawing.entries.values()}
+    if number not in numbers:
+        raise UsageError("that message is not in the thread any more")
+    return number + 1 if number + 1 in numbers else None
 
 
 def _hit(path: str, at: list[int]) -> Json:

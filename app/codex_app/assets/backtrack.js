@@ -53,6 +53,7 @@ export class Backtrack {
 
   async open() {
     this.messages = []
+    this.early = false
     this.draw()
     this.dialog.showModal()
     this.list.focus()
@@ -60,6 +61,7 @@ export class Backtrack {
     if (!this.messages.length) { this.close(); return this.failed('There is no message of yours to edit yet.') }
     this.steps.back = Math.min(this.steps.back, this.messages.length)
     this.draw()
+    if (this.early) this.confirm()
   }
 
   draw() {
@@ -87,7 +89,7 @@ export class Backtrack {
 
   confirm() {
     const message = this.messages[this.steps.chosen(this.messages.length)]
-    if (!message) return
+    if (!message) { this.early = true; return }  // Enter came before the messages
     this.close()
     this.edit(message.number)
   }

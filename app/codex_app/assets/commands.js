@@ -12,6 +12,7 @@ export const COMMANDS = [
   {name: 'resume', about: 'go on with another thread', argument: '[NAME]', run: (page, words) => page.resume(words)},
   {name: 'fork', about: 'go on in a copy of this thread', idle: true, run: page => page.fork(null)},
   {name: 'backtrack', about: 'edit an earlier message in a branch', idle: true, run: page => page.backtrack()},
+  {name: 'tree', about: 'forks and branches of this thread', keys: 'Alt+B', run: page => page.showTree()},
   {name: 'rename', about: 'name the thread', argument: 'NAME', run: (page, name) => name ? page.ask({type: 'rename', name}) : page.say('Say the name too: /rename NAME')},
   {name: 'archive', about: 'take this thread out of the list', idle: true, run: page => page.archive()},
   {name: 'init', about: 'have AGENTS.md written', idle: true, run: page => page.init()},

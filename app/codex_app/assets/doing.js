@@ -16,7 +16,7 @@ const EFFORTS = [['minimal', 'answers at once'], ['low', 'thinks little'], ['med
 
 // `state()`: of the thread; `go(id)`: show another one; `back()`: the focus where one writes.
 // `composer()`, `conversation()`, `questions()` and so on: the parts that commands reach into.
-export const doing = ({link, state, say, go, back, toggleThreads, registry, inspect, search, composer, conversation, backtrack, questions, list: threads, notifier, firstRun}) => {
+export const doing = ({link, state, say, go, back, toggleThreads, registry, inspect, search, composer, conversation, backtrack, tree, questions, list: threads, notifier, firstRun}) => {
   const ask = message => link.ask(message)
   const change = async what => { await ask({type: 'change', ...what}); say('Counts from the next turn on.') }
   const failed = error => say(error.message)
@@ -111,13 +111,12 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
       go(thread)
     },
     // A copy that ends behind the answer to one of the user's messages.
-    async forkAfter(number) {
-      const numbers = (await ask({type: 'prompts'})).map(prompt => prompt.number)
-      const next = numbers.find(known => known > number)
-      const {thread} = await ask({type: 'fork', ...(next == null ? {} : {before: next})})
+    async forkAfter(number, thread = '') {
+      const {thread: copy} = await ask({type: 'fork', thread, ...(number == null ? {} : {after: number})})
       composer().carry('', [])
-      go(thread)
+      go(copy)
     },
+    showTree() { return tree().show() },
     backtrack() { backtrack().steps.back = 1; return backtrack().open() },
     resume(words) {
       const wanted = words.toLowerCase()

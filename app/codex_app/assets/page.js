@@ -18,6 +18,7 @@ import {Search} from '/assets/search.js'
 import {Saying} from '/assets/saying.js'
 import {wear} from '/assets/theme.js'
 import {ThreadList} from '/assets/thread_list.js'
+import {Tree} from '/assets/tree.js'
 
 const EXAMPLES = ['Give me a tour of this directory and write it down.', 'Run the tests and explain what fails.', 'Find where errors are handled, and say what is missing.']
 const S = {state: {}, thread: '', connection: 'connecting', missing: '', done: false}
@@ -60,7 +61,7 @@ const apply = {
 }
 
 const registry = new Registry(doing({
-  link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), registry: () => registry, composer: () => composer, conversation: () => conversation, backtrack: () => backtrack,
+  link, say, go, back, state: () => S.state, toggleThreads: () => list.toggle(), registry: () => registry, composer: () => composer, conversation: () => conversation, backtrack: () => backtrack, tree: () => tree,
   inspect: tab => inspector.toggle(tab), search: words => search.open(words),
   questions: () => questions, list: () => list, notifier: () => notifier, firstRun: () => firstRun,
 }))
@@ -79,6 +80,11 @@ const conversation = new Conversation({
   },
 })
 const composer = new Composer({ask, send: message => link.ask({type: 'send', ...message}, {again: true}), registry, failed: say})
+const tree = new Tree({
+  rows: () => ask({type: 'tree'}), changes: threads => ask({type: 'compare', threads}), here: () => S.thread, after: back,
+  open: (thread, number) => { if (thread === S.thread) return number === null || reveal(number); S.target = number; go(thread) },
+  fork: (thread, number) => registry.page.forkAfter(number, thread).catch(error => say(error.message)),
+})
 const backtrack = new Backtrack({
   prompts: () => ask({type: 'prompts'}), edit: number => conversation.page.editFrom(number), picture, failed: say, after: back,
   hint: text => { composer.hint.textContent = text; composer.hint.hidden = !text },

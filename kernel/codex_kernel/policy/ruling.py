@@ -11,7 +11,7 @@ from codex_kernel.policy.shell_plain import plain_words
 from codex_kernel.policy.shell_script import script_of
 from codex_kernel.policy.shell_syntax import Word
 from codex_kernel.policy.shell_walk import FoundCommand
-from codex_kernel.policy.side_doors import side_doors
+from codex_kernel.policy.side_doors import may_have_side_doors, side_doors
 from codex_kernel.policy.wrappers import command_of, unwrap, unwrap_all
 
 _STRICTNESS = {"allow": 0, "prompt": 1, "forbidden": 2}
@@ -60,6 +60,8 @@ def _allowed(command: FoundCommand, rules: Rules) -> bool:
     unwrapped = unwrap(command)
     if unwrapped is None:
         return allowed
+    if any(inner.more and may_have_side_doors(inner.command.argv[0]) for inner in unwrapped.inner):
+        return False  # `echo --pre=PROGRAM | xargs rg`
     if verdict is not None and allowed:
         starts = [inner.start for inner in unwrapped.inner]
         # The rule names the program that is run, not just the wrapper.

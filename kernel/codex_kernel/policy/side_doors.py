@@ -116,6 +116,12 @@ def side_doors(words: Sequence[str]) -> list[int]:
     ]
 
 
+def may_have_side_doors(program: str) -> bool:
+    """Whether arguments that are not known could open one."""
+    name = os.path.basename(program)
+    return name in _SPECIAL or name in RUNNERS or name in _LONG or name in _SHORT
+
+
 def _end_of_options(words: Sequence[str]) -> int:
     """Where operands begin. A `--` behind an option may be its value: `rg -e -- --pre=PROGRAM`."""
     for index, word in enumerate(words):

@@ -201,6 +201,9 @@ def test_what_a_program_is_known_for_is_allowed(line: str) -> None:
         (("git", "submodule", "foreach"), "git submodule foreach ls", True),
         (("git", "bisect", "run", "make"), "git bisect run make", True),
         (("git", "diff", "--output=x"), "git diff --output=x --ext-diff", False),
+        (("xargs", "rg"), "xargs rg", False),
+        (("xargs", "ls"), "xargs ls -l", True),
+        (("fd", "x", "-x", "sort"), "fd x -x sort", False),
     ],
 )
 def test_a_rule_that_names_the_side_door_opens_that_one_only(rule: tuple[str, ...], line: str, allowed: bool) -> None:

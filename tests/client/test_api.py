@@ -53,6 +53,11 @@ def test_a_turn_comes_to_its_answer_items_diff_and_tokens(server: ModelServer, s
     with Codex(**settings, sandbox="danger-full-access", approval_policy="never") as codex:
         thread = codex.thread_start()
         result = thread.run("work")
+        found = thread.changes()
+        assert [(file.path, file.status) for file in found.files] == [("new.txt", "added")]
+        assert thread.changes(0).turn == 1
+        with pytest.raises(ThreadError, match="no turn 9"):
+            thread.changes(9)
     assert (result.status, result.final_response, result.thread_id) == ("completed", "all done", thread.id)
     assert [(run.script, run.exit_code, run.output.strip()) for run in result.commands] == [
         ("echo from the command", 0, "from the command")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_kernel.sandbox.git import git_root, run_git
+from codex_kernel.sandbox.git_guard import GitError
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
+
+log = logging.getLogger(__name__)
 
 MAX_LISTED = 50_000
 """In a repository: one with more files is not followed."""
@@ -40,19 +44,28 @@ Listing = dict[str, str]
 
 def root_of(cwd: Path) -> Path:
     """The directory whose files are followed for a thread in `cwd`."""
-    return Path(os.path.realpath(git_root(cwd) or cwd))
+    root = git_root(cwd)
+    while root is not None and not _holds_repository(root):
+        root = git_root(root.parent) if root != root.parent else None
+    return Path(os.path.realpath(root or cwd))
+
+
+def _holds_repository(folder: Path) -> bool:
+    """Whether its `.git` is more than an empty folder, such as stands where commands may write."""
+    return (folder / ".git").is_file() or (folder / ".git" / "HEAD").exists()
 
 
 async def list_files(root: Path, sandbox: Sandbox | None) -> Listing | None:
-    """The files that count; None when there are too many to follow, or it is somebody's home.
-
-    Raises:
-        GitError: Git could not be asked.
-    """
-    if git_root(root) == root:
+    """The files that count; None when there are too many to follow, or it is somebody's home."""
+    if _holds_repository(root):
         args = ("ls-files", "-z", "-t", "-s", "-c", "-m", "-o", "--exclude-standard")
-        found = await asyncio.to_thread(parse_listing, (await run_git(args, root, sandbox=sandbox)).stdout)
-        return found if len(found) <= MAX_LISTED else None
+        try:
+            told = await run_git(args, root, sandbox=sandbox)
+        except GitError as error:
+            log.warning("git does not list %s, so it is walked through: %s", root, error)
+        else:
+            found = await asyncio.to_thread(parse_listing, told.stdout)
+            return found if len(found) <= MAX_LISTED else None
     return await asyncio.to_thread(walk, root)
 
 

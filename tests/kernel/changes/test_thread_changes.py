@@ -163,6 +163,22 @@ async def test_outside_a_repository_files_are_followed_too(tmp_path: Path):
         assert not (work / "sub" / "a").stat().st_mode & 0o111
 
 
+async def test_an_empty_git_folder_above_is_no_repository(tmp_path: Path):
+    (tmp_path / ".git").mkdir()
+    async with running(tmp_path, run("echo x > y"), says("done")) as watched:
+        await watched.turn()
+        changes = await watched.thread.changes(0)
+        assert (changes.root, list(by_path(changes))) == (str(tmp_path / "work"), ["y"])
+
+
+async def test_a_repository_that_git_refuses_is_walked_through(tmp_path: Path):
+    (tmp_path / "work" / ".git").mkdir(parents=True)
+    (tmp_path / "work" / ".git" / "HEAD").write_text("no head\n")
+    async with running(tmp_path, run("echo x > y"), says("done")) as watched:
+        await watched.turn()
+        assert list(by_path(await watched.thread.changes(0))) == ["y"]
+
+
 async def test_an_ephemeral_thread_says_that_it_records_nothing(tmp_path: Path, work: Path):
     async with running(tmp_path, run("echo x > y"), says("done"), ephemeral=True) as watched:
         await watched.turn()
@@ -205,6 +221,23 @@ async def test_a_turn_interrupted_before_its_first_call_leaves_no_call_without_a
             kinds = [type(item).__name__ for item in watched.sent()]
             assert kinds.index("FunctionCallOutput") == kinds.index("FunctionCall") + 1
     assert not (work / "y").exists()
+
+
+async def test_files_that_git_keeps_with_other_line_ends_come_back_to_the_byte(tmp_path: Path, work: Path):
+    (work / ".gitattributes").write_text("*.dos text eol=crlf\n")
+    for name in ("one.dos", "two.dos"):
+        (work / name).write_bytes(b"first\r\nsecond\r\n")
+    for command in (("add", "-A"), ("-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "dos")):
+        subprocess.run(["git", "-C", str(work), *command], check=True)
+    command = "sed -i 's/second/2nd/' one.dos; rm two.dos; sed -i 's/line 5/LINE 5/' a.txt"
+    async with running(tmp_path, run(command), says("done")) as watched:
+        await watched.turn()
+        changes = await watched.thread.changes(0)
+        assert "-second\r\n+2nd\r\n" in changes.files[1].diff
+        done = await reverted(watched, parts(changes, "a.txt", "one.dos", "two.dos"), turn=0)
+        assert done.left == ()
+        assert (work / "one.dos").read_bytes() == (work / "two.dos").read_bytes() == b"first\r\nsecond\r\n"
+        assert (work / "a.txt").read_text() == LINES
 
 
 async def test_names_that_are_no_utf8_are_passed_over(tmp_path: Path, work: Path):

@@ -95,7 +95,7 @@ def load_config(
     if theirs:
         adjusted = table_at(command_line.tree, "mcp_servers")
         settings["mcp_servers"], bound, changed = confirmed_servers(
-            settings["mcp_servers"], theirs, adjusted, cwd, of_project.confirmed
+            settings["mcp_servers"], theirs, adjusted, cwd, of_project
         )
         notices += changed
 
@@ -122,7 +122,7 @@ def load_config(
     except ConfigError as error:
         raise _placed(error, all_layers) from error
     if target:
-        of_project.record(home)
+        of_project.record(home, bound)
         record_trust(home, target)
     return _with_notice_of_neighbours(config, home, env)
 

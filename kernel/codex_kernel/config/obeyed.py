@@ -15,6 +15,7 @@ from codex_kernel.config.confirmed import (
     ConfirmedFiles,
     Digests,
     digests_now,
+    name_of,
     programs_of,
 )
 from codex_kernel.config.layers import Layer, parse_toml, read_text
@@ -38,14 +39,24 @@ class Obeyed(msgspec.Struct, frozen=True, kw_only=True):
     root: Path | None = None
     """The directory the record is kept for."""
 
-    def record(self, home: Home) -> None:
+    def record(self, home: Home, bound: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Write down what a person has just confirmed.
+
+        Args:
+            home: Where the record is.
+            bound: The files that servers run, as `confirmed_servers` gives them for all layers together.
 
         Raises:
             ConfigError: It cannot be written.
         """
-        if self.root is not None and self.found is not None:
-            ConfirmedFiles(home).add({str(self.root): self.found})
+        if self.root is None or self.found is None:
+            return
+        programs = {
+            name_of(self.confirmed.base, Path(path)): (digest,)
+            for files in (bound or {}).values()
+            for path, digest in files.items()
+        }
+        ConfirmedFiles(home).add({str(self.root): self.found | programs})
 
 
 def obeyed(home: Home, cwd: Path, project: Path | None, trust: Trust, *, confirm: bool) -> Obeyed:
@@ -133,7 +144,7 @@ def confirmed_layer(folder: Path, of: Confirmed) -> tuple[Layer | None, str | No
 
 
 def confirmed_servers(
-    servers: Tree, theirs: Mapping[str, Path | None], adjusted: Tree, cwd: Path, of: Confirmed
+    servers: Tree, theirs: Mapping[str, Path | None], adjusted: Tree, cwd: Path, of: Obeyed
 ) -> tuple[Tree, dict[str, dict[str, str]], list[str]]:
     """The servers without those of a project whose programs are not as they were confirmed.
 
@@ -142,7 +153,7 @@ def confirmed_servers(
         theirs: Which of them a project brings, and the file they stand in.
         adjusted: What the command line says of them; files it names are the user's choice.
         cwd: Where they run.
-        of: What was confirmed.
+        of: What is obeyed of the project.
 
     Returns:
         The servers; for each that a project brings the files its command names, with the digests they must have when
@@ -156,12 +167,13 @@ def confirmed_servers(
         if server.get("command") is None:
             continue
         programs = programs_of((server["command"], *server.get("args", ())), cwd / (server.get("cwd") or ""))
-        wrong = [Path(path) for path, digest in programs.items() if not of.holds_program(Path(path), digest)]
-        if wrong and not {"args", "cwd"} & set(adjusted.get(name, ())):
+        is_chosen_now = of.found is not None or {"args", "cwd"} & set(adjusted.get(name, ()))
+        changed = [path for path, digest in programs.items() if not of.confirmed.holds_program(Path(path), digest)]
+        if changed and not is_chosen_now:
             del kept[name]
             notices.append(
-                f"The MCP server {shown_key((name,))} of {file} is not started, because {wrong[0]}, which it runs,"
-                f" {of.why_not(wrong[0])}; {REMEDY}."
+                f"The MCP server {shown_key((name,))} of {file} is not started, because {changed[0]}, which it"
+                f" runs, {of.confirmed.why_not(Path(changed[0]))}; {REMEDY}."
             )
         else:
             bound[name] = programs

@@ -108,6 +108,18 @@ def test_program_of_a_projects_server_is_bound_to_its_content(load: Load, home: 
     assert "s" in load(trust=True).mcp_servers
 
 
+def test_server_that_two_settings_files_describe_together_is_confirmed_at_once(
+    load: Load, home: Home, project: Path
+) -> None:
+    (project / "sub" / "server.py").write_text("print(1)\n")
+    set_project_config(project, '[mcp_servers.s]\ncommand = "python3"\n')
+    set_project_config(project / "sub", '[mcp_servers.s]\nargs = ["server.py"]\n')
+    assert "s" in load(cwd=project / "sub", trust=True).mcp_servers
+    assert load(cwd=project / "sub").warnings == ()
+    (project / "sub" / "server.py").write_text("print(2)\n")
+    assert load(cwd=project / "sub").mcp_servers == {}
+
+
 def test_program_that_was_not_there_is_none_that_was_confirmed(load: Load, home: Home, project: Path) -> None:
     set_project_config(project, '[mcp_servers.s]\ncommand = "python3"\nargs = ["later.py"]\n')
     assert "s" in load(trust=True).mcp_servers

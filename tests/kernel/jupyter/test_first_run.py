@@ -121,6 +121,23 @@ async def test_a_trusted_directory_is_asked_about_again_when_its_settings_have_c
     assert (await ask(agent, "setup"))["asks_trust"] is False
 
 
+async def test_trust_given_at_the_start_is_taken_once_not_by_every_later_thread(place: Path) -> None:
+    async def start(config: Config, resume: Path | None, fork: Path | None) -> Thread:
+        return await Thread.start(config, can_ask=True, sandbox=PlainSandbox(), resume=resume, fork=fork)
+
+    agent = Agent(KernelOptions(cwd=str(place / "work"), flags={"trust": True}), start=start)
+    try:
+        assert (await agent.thread()).context.model == "from-the-project"
+        (place / "work" / ".codex" / "config.toml").write_text('model = "planted"\n')
+        await agent.replace()
+        assert (await agent.thread()).context.model not in ("from-the-project", "planted")
+        await ask(agent, "trust", trusted=True)
+        await agent.replace()
+        assert (await agent.thread()).context.model == "planted"
+    finally:
+        await agent.close()
+
+
 async def test_a_no_is_remembered_and_obeys_nothing(agent: Agent, place: Path) -> None:
     await ask(agent, "trust", trusted=False)
     await agent.replace()

@@ -67,6 +67,7 @@ class StoredThreads(ABC):
                 "thread_id": info.id,
                 "turn": turn.number,
                 "time": _time(each.at_ms),
+                "duration_s": each.duration_s,
                 "model": turn.model,
                 "cwd": turn.cwd,
                 "input_tokens": each.usage.input_tokens,
@@ -168,7 +169,10 @@ def _thread_record(info: ThreadInfo) -> Record:
 
 
 def _turn_record(info: ThreadInfo, turn: TurnRecord) -> Record:
+    from codex_store.insight import turn_numbers
+
     started, ended = _time(turn.started_ms), _time(turn.ended_ms)
+    numbers = turn_numbers(turn)
     return {
         "thread_id": info.id,
         "turn": turn.number,
@@ -181,13 +185,17 @@ def _turn_record(info: ThreadInfo, turn: TurnRecord) -> Record:
         "duration_s": (ended - started).total_seconds() if started is not None and ended is not None else None,
         "model": turn.model,
         "cwd": turn.cwd,
-        "commands": len(turn.commands),
+        "commands": numbers.commands,
+        "command_s": numbers.command_s,
         "patches": turn.patches,
-        "responses": len(turn.usages),
-        "input_tokens": sum(each.usage.input_tokens for each in turn.usages),
-        "cached_input_tokens": sum(each.usage.cached_input_tokens for each in turn.usages),
-        "output_tokens": sum(each.usage.output_tokens for each in turn.usages),
-        "total_tokens": sum(each.usage.total_tokens for each in turn.usages),
+        "files": list(numbers.files),
+        "responses": numbers.requests,
+        "request_s": numbers.request_s,
+        "input_tokens": numbers.usage.input_tokens,
+        "cached_input_tokens": numbers.usage.cached_input_tokens,
+        "output_tokens": numbers.usage.output_tokens,
+        "reasoning_output_tokens": numbers.usage.reasoning_output_tokens,
+        "total_tokens": numbers.usage.total_tokens,
     }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Page
 
 _AXE = Path(__file__).parents[1] / "tests" / "node_modules" / "axe-core" / "axe.min.js"
 _GRAVE = ("serious", "critical")
 
 
-def grave(page: Page) -> list[str]:
+def grave(page: Page | Frame) -> list[str]:
     """What axe calls serious or worse: the rule, and where."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(_AXE.read_text("utf-8"))

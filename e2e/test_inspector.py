@@ -8,6 +8,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from codex_render.styles import DARK, LIGHT
 from codex_store.home import Home
+from e2e.axe import grave
 from e2e.test_page import SETTINGS, message, opened, send
 from tests.support.busy_thread import write_busy_thread
 
@@ -76,6 +77,9 @@ def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workben
     page.keyboard.press("Enter")
     begun = page.locator("article.user.shown-once").filter(has_text="Step 1 of")  # it was not loaded before
     expect(begun).to_be_in_viewport()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert grave(page) + grave(page.frames[1]) == [], theme
     frame.get_by_role("button", name="All threads").click()
     expect(frame.get_by_role("heading", name="Tokens by thread")).to_be_visible()
     assert page.evaluate("window.stopped ?? []") == []
@@ -147,6 +151,9 @@ def test_settings_are_a_form_that_says_what_is_wrong_and_status_follows(workbenc
     frame.get_by_role("button", name="Change").click()
     expect(frame.get_by_text("Counts from the next turn on.")).to_be_visible()
     expect(page.get_by_text("asks: on-request")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert grave(page.frames[1]) == [], theme
     page.get_by_role("tab", name="Settings").focus()
     page.keyboard.press("ArrowRight")
     status = page.get_by_role("tabpanel", name="Status")

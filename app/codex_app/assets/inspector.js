@@ -13,7 +13,7 @@ export class Inspector {
     this.tab = ''
     this.thread = ''
     this.list = make('div', {role: 'tablist', 'aria-label': 'Inspector', cls: 'tabs', on: {keydown: event => this.arrow(event)}})
-    this.closer = make('button', {type: 'button', cls: 'plain', 'aria-label': 'Close the inspector', on: {click: () => this.close()}}, 'Close ', make('kbd', {text: 'Esc'}))
+    this.closer = make('button', {type: 'button', cls: 'plain', title: 'Close the inspector', on: {click: () => this.close()}}, 'Close ', make('kbd', {text: 'Esc'}))
     this.body = make('div', {cls: 'inspected'})
     this.element = make('aside', {id: 'inspector', 'aria-label': 'Inspector', hidden: true, on: {keydown: event => {
       if (event.key === 'Escape' && !event.defaultPrevented && !this.told.busy()) {   // while a turn runs Esc stops it, and only that

@@ -69,7 +69,7 @@ class Scribe:
                 found = await room.query("files", query=query, limit=_HITS)
                 return [_hit(hit["path"], hit["indices"] or []) for hit in found]
             case asked.Suggest():
-                return await room.query("suggestions")
+                return _offers(await room.query("suggestions"))
             case asked.Expand(name=name, argument=argument):
                 return await room.query("prompt", name=name, argument=argument)
             case asked.Past():
@@ -171,6 +171,18 @@ def _end_behind(room: Room, number: int) -> int | None:
     if number not in numbers:
         raise UsageError("that message is not in the thread any more")
     return number + 1 if number + 1 in numbers else None
+
+
+def _offers(told: Json) -> Json:
+    """Prompts and skills; one whose name would not look like what it is, is not offered."""
+    return {
+        kind: [
+            {name: one_line(text) for name, text in offer.items()}
+            for offer in told[kind]
+            if one_line(offer["name"]) == offer["name"]
+        ]
+        for kind in ("prompts", "skills")
+    }
 
 
 def _hit(path: str, at: list[int]) -> Json:

@@ -281,12 +281,12 @@ export class Composer {
 
   paste(event) {
     const files = [...event.clipboardData.files]
-    if (files.length) {
+    const text = event.clipboardData.getData('text/plain')
+    if (files.length && !text) {  // office programs put a picture of their text beside it
       event.preventDefault()
       this.files.take(files)
       return
     }
-    const text = event.clipboardData.getData('text/plain')
     const folded = this.pastes.fold(text)
     if (folded === text) return
     event.preventDefault()

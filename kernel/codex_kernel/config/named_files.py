@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +41,8 @@ def _file(word: str, cwd: Path) -> Path | None:
 
 
 def _program(word: str, cwd: Path) -> Path | None:
+    import shutil  # every start reads settings, few name programs
+
     if "/" in word or "\0" in word or (found := shutil.which(word)) is None:
         return None
     path = Path(os.path.normpath(cwd / found))

@@ -219,6 +219,14 @@ export class Changed {
     this.drawComments()
   }
 
+  markAll() {
+    for (const shown of this.view.element.querySelectorAll('.comment')) shown.remove()
+    for (const section of this.view.hunks()) {
+      const {name} = this.files[this.place(section).file]
+      for (const comment of this.comments) if (comment.file === name) this.mark1(section, comment)
+    }
+  }
+
   mark1(section, comment) {
     const said = [...section.querySelectorAll('.dl.added, .dl.removed, .dl.context')].map(one => `${one.querySelector('.ds').textContent}${one.querySelector('.dt').textContent}`)
     if (comment.quote.every(line => said.includes(line))) section.querySelector('.hunk-bar').after(make('p', {cls: 'comment', text: comment.text}))
@@ -230,7 +238,7 @@ export class Changed {
     this.written.hidden = !count
     this.written.replaceChildren(
       make('ul', {}, ...this.comments.map((comment, at) => make('li', {}, make('span', {cls: 'small', text: place(comment)}), make('span', {cls: 'what', text: comment.text}),
-        make('button', {type: 'button', cls: 'plain-button', text: 'remove', on: {click: () => { this.comments.splice(at, 1); this.drawComments(); this.stamp = null; this.load() }}})))),
+        make('button', {type: 'button', cls: 'plain-button', text: 'remove', on: {click: () => { this.comments.splice(at, 1); this.drawComments(); this.markAll() }}})))),
       make('button', {type: 'button', cls: 'go', on: {click: () => this.deliver()}}, `Send ${count === 1 ? 'the comment' : `${count} comments as one message`} `, make('kbd', {text: 'Ctrl ⏎'})))
   }
 
@@ -240,7 +248,7 @@ export class Changed {
     try { await this.send(text) } catch (error) { this.say(error.message); return }
     this.comments = []
     this.drawComments()
-    for (const shown of this.view.element.querySelectorAll('.comment')) shown.remove()
+    this.markAll()
     this.back()
   }
 

@@ -40,6 +40,7 @@ export class DiffView {
     const fresh = []
     this.element.replaceChildren(...files.map((file, at) => {
       const old = before.get(file.name)
+      before.delete(file.name)
       if (old?.details && old.file.body === file.body && file.body != null && same(old.file, file)) { old.details.dataset.file = at; return old.details }
       const details = setHtml(make('div'), file.html).firstElementChild
       fresh.push([details, file])

@@ -181,6 +181,16 @@ CASES: dict[str, Case] = {
     "archive": Case(["nightly"], [(["nope"], 1, NOPE)]),
     "unarchive": Case(["put away"], [(["nope"], 1, NOPE)]),
     "delete": Case(["--yes", "nightly"], [(["nightly"], 2, "--yes"), (["--yes", "nope"], 1, NOPE)]),
+    "export": Case(
+        ["nightly", "--to", "html"],
+        [
+            ([], 2, "--last"),
+            (["nope"], 1, NOPE),
+            (["--last", "nightly"], 2, "--last"),
+            (["nightly", "-o", "a.txt"], 2, "a.txt"),
+            (["nightly", "-o", "/nowhere/x.md"], 1, "/nowhere"),
+        ],
+    ),
     "apply": Case(
         None, [(["nope"], 1, NOPE), (["nightly"], 1, "no patch")], elsewhere="tests/cli/test_apply_command.py"
     ),

@@ -21,6 +21,8 @@ from tornado.web import Application
 
 from codex_app.asked import MAX_MESSAGE_BYTES
 from codex_app.desk import Desk, Launch
+from codex_app.export_routes import ROUTES as EXPORT
+from codex_app.export_routes import ThreadFile, ThreadSecrets
 from codex_app.file_routes import UPLOAD, ThreadImage, UploadedImage, UploadFile
 from codex_app.link import Link, Tabs
 from codex_app.mount import PREFIX, PanelMount
@@ -179,6 +181,8 @@ def application(gate: Gate, desk: Desk, tabs: Tabs, panel: PanelMount) -> Applic
             (UPLOAD, UploadFile, {"uploads": uploads}),
             (rf"{UPLOAD}/([0-9a-f]{{40}})", UploadedImage, {"uploads": uploads}),
             (r"/picture/([0-9a-f-]{36})/([0-9a-f]{40})", ThreadImage, {"desk": desk}),
+            (EXPORT, ThreadSecrets, {"home": desk.home}),
+            (rf"{EXPORT}\.(md|html|ipynb|jsonl)", ThreadFile, {"home": desk.home}),
             (r"/link", Link, {"desk": desk, "tabs": tabs, "uploads": uploads, "server": secrets.token_hex(6)}),
         ],
         default_handler_class=Refused,

@@ -193,6 +193,31 @@ def test_papermill_knows_the_settings_of_the_kernel() -> None:
     assert frozenset(setting_lines.SETTINGS) == SETTINGS
 
 
+def test_an_exported_thread_runs_again_on_the_codex_kernel(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Path(settings["cwd"])
+    (work / "app.py").write_text("print('hello')\n")
+    with Codex(**settings, demo=True, sandbox="workspace-write") as codex:
+        thread = codex.thread_start()
+        thread.run("Give me a tour of this directory and write it down.")
+        thread.run_command("ls *.md")
+        thread.run("run `head -n 1 CODEX_TOUR.md`")
+        exported = codex.export(thread.id, "ipynb")
+    notebook = nbformat.reads(exported.text, as_version=4)
+    before = shown(notebook)
+    for text in ("app.py", "CODEX_TOUR.md", "# Tour of work"):
+        assert text in before
+    (work / "CODEX_TOUR.md").unlink()
+    options = KernelOptions(flags={"demo": True, "sandbox_mode": "workspace-write"})
+    monkeypatch.setenv(OPTIONS_VARIABLE, encode_options(options))
+    for cell in notebook.cells:
+        cell.get("outputs", []).clear()
+    NotebookClient(notebook, timeout=60, kernel_name="codex", resources={"metadata": {"path": str(work)}}).execute()
+    assert "# Tour of work" in shown(notebook)
+    assert (work / "CODEX_TOUR.md").exists()
+
+
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
 def test_notebooks_are_kept_without_outputs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)

@@ -21,6 +21,7 @@ export const COMMANDS = [
   {name: 'search', about: 'find what was said, run, printed or patched, in all threads', argument: '[WORDS]', keys: 'Ctrl+K', run: (page, words) => page.search(words)},
   {name: 'diff', about: 'what changed: in a turn, the thread, since the last commit', keys: 'Alt+D', run: page => page.inspect('diff')},
   {name: 'mention', about: 'name a file', run: page => page.insert('@')},
+  {name: 'export', about: 'the thread as a file: HTML, Markdown, notebook', run: page => page.exportThread()},
   {name: 'copy', about: 'copy the last answer', run: page => page.copyLast()},
   {name: 'status', about: 'model, sandbox, tokens, files that instruct', run: page => page.showStatus()},
   {name: 'mcp', about: 'MCP servers and their tools', run: page => page.showServers()},

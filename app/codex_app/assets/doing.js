@@ -2,6 +2,7 @@
 import {named} from '/assets/commands.js'
 import {choose, enter, show} from '/assets/dialogs.js'
 import {make, newId} from '/assets/dom.js'
+import {showExport} from '/assets/export.js'
 import {showRules} from '/assets/rules.js'
 import {THEME_CHOICES, theme, wear} from '/assets/theme.js'
 import {showWaiting} from '/assets/waiting.js'
@@ -38,6 +39,7 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
       const where = directory || await enter('A new thread in which directory?', {label: 'Directory', value: state().cwd || '', action: 'Begin', about: 'The whole path; ~ is your home.', list: threads().directories()}, back)
       if (where) go(await ask({type: 'new', directory: where}))
     },
+    exportThread() { return showExport(state().thread, back) },
     showRules() { return showRules({ask, say, back}) },
     showWaiting() { showWaiting(questions().all(state().thread), {open: one => questions().open(one.ask, one.thread === state().thread ? '' : one.thread, one.thread === state().thread ? '' : one.in), say, back}) },
     async notify() { say(await notifier().toggle()) },

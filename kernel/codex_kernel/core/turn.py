@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from codex_kernel.core.turn_hooks import TurnHooks
 
 
-WARM_AFTER_S = 0.1
+WARM_AFTER_S = 0.3
 """When a model has thought this long, the sandbox's helper is started beside it. An answer that comes at once is often
 one without commands, and whose first command comes at once starts the helper itself."""
 

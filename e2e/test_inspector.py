@@ -15,6 +15,7 @@ from tests.support.busy_thread import write_busy_thread
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
 
+HOSTILE = "<img src=x onerror=alert(1)> $$\\frac{1}{2}$$ https://evil.example/x.js"
 PROMPTS = [f"Step {number} of the work" for number in range(1, 41)]
 
 
@@ -58,6 +59,7 @@ def watch_policy(page: Page) -> None:
 def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workbench: Workbench, page: Page) -> None:
     watch_policy(page)
     thread = busy(workbench)
+    write_busy_thread(Home(root=workbench.home), workbench.work, [HOSTILE])
     show(page, workbench.start(*SETTINGS), thread)
     page.keyboard.press("Alt+p")
     frame = plots(page)
@@ -81,7 +83,10 @@ def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workben
         page.emulate_media(color_scheme=theme)
         assert grave(page) + grave(page.frames[1]) == [], theme
     frame.get_by_role("button", name="All threads").click()
-    expect(frame.get_by_role("heading", name="Tokens by thread")).to_be_visible()
+    expect(frame.get_by_role("heading", name="Tokens by thread")).to_be_visible(timeout=30_000)
+    frame.locator("section[data-place=tokens] summary").click()
+    expect(frame.locator("section[data-place=tokens] .go", has_text="<img src=x")).to_be_visible()
+    assert frame.locator("img, section script").count() == 0
     assert page.evaluate("window.stopped ?? []") == []
 
 

@@ -94,6 +94,23 @@ def test_other_changes_of_the_same_file_are_kept(thread: str, other: Path) -> No
     assert (other / "a.txt").read_text() == changed.replace("line 10\n", "line ten\n")
 
 
+def test_no_program_that_a_repository_names_is_run(thread: str, other: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    for when in ("clean", "smudge"):
+        git(other, "config", f"filter.evil.{when}", f"sh -c 'touch {mark}; cat'")
+    git(other, "config", "merge.evil.driver", f"touch {mark}")
+    git(other, "config", "core.fsmonitor", f"touch {mark}")
+    (other / ".gitattributes").write_text("* filter=evil merge=evil\n")
+    git(other, "add", ".gitattributes")
+    assert mark.exists()  # plain git runs them
+    mark.unlink()
+    assert main(["apply", thread, "-C", str(other)]) == 0
+    assert "line ten" in (other / "a.txt").read_text()
+    (other / "a.txt").write_text(BEFORE.replace("line 12\n", "mine\n"))
+    main(["apply", thread, "-C", str(other)])  # by a merge
+    assert not mark.exists()
+
+
 def test_a_change_that_does_not_fit_changes_nothing(
     thread: str, other: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """A diff put into the user's working tree by `git apply`, because the user asked for it.
 
-Unlike the questions of `git.py` this writes, and content goes through the filters of the user's own settings, as with a
-`git apply` they type themselves. No hook runs.
+Unlike the questions of `git.py` this writes. It is called by the same rules: no filter, merge driver or hook that a
+repository's settings name is run.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from codex_kernel.sandbox import git_guard
 from codex_kernel.sandbox.git_files import find_repository
-from codex_kernel.sandbox.git_guard import GitError, git_program
+from codex_kernel.sandbox.git_guard import GitError
 
 _LONGEST_S = 120.0
-_OPTIONS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
 def apply_diff(
@@ -36,10 +36,14 @@ def apply_diff(
     repository = find_repository(cwd)
     if repository is None:
         raise GitError(f"{cwd} is not inside a git repository; go to the one the change belongs to, or use -C DIR")
-    root, (program, search_path) = Path(repository.root), git_program(repository, env)
+    root, (program, search_path) = Path(repository.root), git_guard.git_program(repository, env)
+    listed = _run([program, *git_guard.LIST_SETTINGS], root, git_guard.environment(env, search_path), "")
+    settings = git_guard.parse_settings(os.fsencode(listed.stdout))
+    git_guard.check_worktree(settings, repository)
+    guarded = git_guard.environment(env, search_path, settings)
 
     def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return _run([program, *_OPTIONS, "apply", *arguments, "-"], root, {**env, "PATH": search_path}, diff)
+        return _run([program, "--no-pager", "apply", *arguments, "-"], root, guarded, diff)
 
     checked = git("--check")
     if checked.returncode == 0:
@@ -65,7 +69,7 @@ def _run(argv: Sequence[str], root: Path, env: Mapping[str, str], diff: str) -> 
         return subprocess.run(
             argv,
             cwd=root,
-            env=dict(env) | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+            env=dict(env),
             input=diff,
             capture_output=True,
             encoding="utf-8",

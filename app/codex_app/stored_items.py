@@ -8,8 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from codex_app.entries import CommandEntry, Entry, PatchEntry, TextEntry
-from codex_app.stored_patches import read_patch
-from codex_app.words import file_fields
+from codex_app.words import file_fields, relative
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -23,6 +22,7 @@ from codex_protocol.items import (
     item_from_object,
 )
 from codex_render.amounts import duration
+from codex_render.patch_diff import files_of_patch
 from codex_render.safe_text import one_line, visible
 from codex_store.context_items import is_prompt
 from codex_store.item_texts import called_by, outcome_of, written_files
@@ -110,7 +110,7 @@ def _call(item: FunctionCall | CustomToolCall | LocalShellCall, cwd: str) -> Cal
     called = called_by(item)
     if called.tool == _PLAN:
         return None
-    if called.kind == "patch" and (files := read_patch(called.text, cwd)):
+    if called.kind == "patch" and (files := files_of_patch(called.text, lambda path: relative(path, cwd))):
         return PatchEntry(**file_fields(files))
     verb = "Run" if called.kind == "command" else called.tool
     text = called.text if called.kind != "call" else called.text.removeprefix(f"{called.tool} ")

@@ -1,56 +1,73 @@
-"""A patch in the agent's own format (`*** Begin Patch`) as file diffs: what is read of it after the fact.
+"""A patch as the model wrote it, for a thread that is read from disk: its files' diffs, without line numbers.
 
-It says no line numbers, so the rows have none. Tolerant: this draws what stood in a thread and decides nothing.
+Where its lines stood in the files is not written down, so none is said.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from codex_render.diff_files import FileDiff, Hunk, Status
 from codex_render.diff_rows import DiffRow, RowKind
 
-_HEADS: dict[str, Status] = {
+_BEGIN = "*** Begin Patch"
+_END = "*** End Patch"
+_FILES: dict[str, Status] = {
     "*** Add File: ": "added",
-    "*** Delete File: ": "deleted",
     "*** Update File: ": "modified",
+    "*** Delete File: ": "deleted",
 }
 _MOVE = "*** Move to: "
-_END = "*** End Patch"
-_KINDS: dict[str, RowKind] = {"+": "added", "-": "removed", " ": "context", "": "context"}
+_KINDS: dict[str, RowKind] = {"+": "added", "-": "removed", " ": "context"}
 
 
-def files_of_patch(text: str) -> list[FileDiff]:
-    """The files a patch names, in its order; what stands around the patch is passed over."""
-    found: list[FileDiff] = []
-    path = ""
-    status: Status | None = None
-    moved: str | None = None
-    hunks: list[tuple[str, list[DiffRow]]] = []
-    for line in text.split("\n"):
-        head = next((head for head in _HEADS if line.startswith(head)), None)
-        if head is not None or line.startswith(_END):
-            if status is not None:
-                found.append(_file(path, moved, status, hunks))
-            status, path, moved, hunks = None, line[len(head or "") :].strip(), None, []
-            if head is None:
-                continue
-            status = _HEADS[head]
-        elif status is None or line.startswith("*** End of File"):
-            continue
-        elif line.startswith(_MOVE):
-            moved = line[len(_MOVE) :].strip()
+def files_of_patch(text: str, name: Callable[[str], str] = str) -> list[FileDiff]:
+    """The files of a patch, in its order; none when it is none.
+
+    Args:
+        text: A patch, or a command that carries one.
+        name: What a path is called.
+    """
+    _, begun, rest = text.partition(_BEGIN)
+    body, ended, _ = rest.partition(_END)
+    if not begun or not ended:
+        return []
+    files: list[_File] = []
+    for line in body.split("\n"):
+        if (header := next((header for header in _FILES if line.startswith(header)), None)) is not None:
+            files.append(_File(line[len(header) :].strip(), _FILES[header], name))
+        elif files:
+            files[-1].take(line)
+    return [file.diff() for file in files]
+
+
+class _File:
+    def __init__(self, path: str, status: Status, name: Callable[[str], str]) -> None:
+        self._name = name
+        self._path = name(path)
+        self._old_path: str | None = None
+        self._status: Status = status
+        self._hunks: list[Hunk] = []
+        self._rows: list[DiffRow] = []
+        self._heading = ""
+
+    def take(self, line: str) -> None:
+        if line.startswith(_MOVE):
+            self._old_path, self._path = self._path, self._name(line[len(_MOVE) :].strip())
+            self._status = "renamed"
         elif line.startswith("@@"):
-            hunks.append((line[2:].strip(), []))
-        elif (kind := _KINDS.get(line[:1])) is not None:
-            if not hunks:
-                hunks.append(("", []))
-            hunks[-1][1].append(DiffRow(kind, None, None, line[1:]))
-    if status is not None:
-        found.append(_file(path, moved, status, hunks))
-    return found
+            self._close()
+            self._heading = line[2:].strip()
+        elif line[:1] in _KINDS:
+            self._rows.append(DiffRow(_KINDS[line[0]], None, None, line[1:]))
 
+    def diff(self) -> FileDiff:
+        self._close()
+        note = "" if self._hunks or self._status != "deleted" else "its lines are not kept"
+        return FileDiff(self._path, self._old_path, self._status, self._hunks, note)
 
-def _file(path: str, moved: str | None, status: Status, hunks: list[tuple[str, list[DiffRow]]]) -> FileDiff:
-    kept = [Hunk(rows, 0, heading) for heading, rows in hunks if rows]
-    if moved is not None:
-        return FileDiff(moved, path, "renamed", kept)
-    return FileDiff(path, None, status, kept)
+    def _close(self) -> None:
+        if self._rows:
+            self._hunks.append(Hunk(tuple(self._rows), 0, self._heading))
+            self._rows = []
+        self._heading = ""

@@ -1,6 +1,6 @@
 """Every state of the page in both themes and three widths: looked at by axe here, and by people as pictures.
 
-`CODEX_PICTURES=FOLDER` writes them all; those of the README lie in `app/pictures` and are made the same way.
+`CODEX_PICTURES=FOLDER` writes them all; two of them lie in `app/pictures`, for the README.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Screens:
 
     def take(self, name: str, *, widths: tuple[int, ...] = tuple(WIDTHS)) -> None:
         for theme in THEMES:
-            self.page.emulate_media(color_scheme=theme)
+            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            self.page.mouse.move(0, 0)
             for width in widths:
                 self.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
                 if self._folder is not None:
@@ -118,6 +119,15 @@ def test_axe_finds_nothing_serious_in_any_state_and_either_theme(workbench: Work
     page.get_by_role("button", name=re.compile("Threads")).click()
     expect(page.get_by_role("navigation", name="Threads")).to_be_visible()
     screens.take("list-narrow", widths=(390,))
+    assert screens.found == []
+
+
+def test_a_tour_looks_as_it_should_in_both_themes(workbench: Workbench, page: Page) -> None:
+    screens = Screens(page, pictures())
+    opened(page, workbench.start("-s", "workspace-write"))
+    send(page, "Give me a tour of this directory and write it down.")
+    expect(page.get_by_text("The tour is in CODEX_TOUR.md")).to_be_visible()
+    screens.take("tour")
     assert screens.found == []
 
 

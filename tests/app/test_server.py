@@ -16,17 +16,23 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from codex_app.desk import Desk, Launch
+from codex_app.link import Tabs
 from codex_app.pages import assets
 from codex_app.place import Place
 from codex_app.rooms import Room, Viewer
-from codex_app.server import PageServer, serving
+from codex_app.server import PageServer, application, serving
 from codex_protocol import events as ev
 from codex_protocol.attach import KernelOptions
 from codex_protocol.events import NumberedEvent
 from codex_store.home import Home
 
 ROUTES = ["/", "/open", "/link", "/nope", "/static/x", "/autoload.js", "/components/os/x/y", "/assets/../server.py"]
-ROUTES += [f"/assets/{name}" for name in assets()]
+ROUTES += [
+    "/upload",
+    f"/upload/{'a' * 40}",
+    f"/picture/{'0' * 36}/{'a' * 40}",
+    *(f"/assets/{name}" for name in assets()),
+]
 PANEL_ROUTES = ["/panel/ready", "/panel/inspector?thread=x", "/panel/inspector/ws", "/panel/static/js/bokeh.min.js"]
 PANEL_ROUTES += ["/panel/static/extensions/panel/panel.min.js", "/panel/static/extensions/panel/css/loading.css"]
 PANEL_CLOSED = ["/panel", "/panel/", "/panel/favicon.ico", "/panel/inspector/autoload.js", "/panel/inspector/metadata"]
@@ -297,3 +303,12 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
     assert await desk.room(name) is open_room
     assert [op.items[0].text for op in Listening.submitted] == ["go on"]
     await desk.aclose()
+
+
+async def test_every_route_of_the_router_is_tried_by_these_tests(tmp_path: Path) -> None:
+    async with running(tmp_path) as page:
+        app = application(page.gate, page.desk, Tabs(page.desk), page.panel)
+        patterns = [rule.matcher.regex for rule in app.wildcard_router.rules]
+        tried = [*ROUTES, *PANEL_ROUTES]
+        untried = [one.pattern for one in patterns if not any(one.match(route) for route in tried)]
+        assert untried == []

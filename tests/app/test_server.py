@@ -28,6 +28,9 @@ from codex_store.home import Home
 
 ROUTES = ["/", "/open", "/link", "/nope", "/static/x", "/autoload.js", "/components/os/x/y", "/assets/../server.py"]
 ROUTES += [
+    f"/export/{'0' * 36}",
+    *(f"/export/{'0' * 36}.{kind}" for kind in ("md", "html", "ipynb", "jsonl")),
+    *(f"/export/{'0' * 36}/{kind}" for kind in ("md", "html", "ipynb", "jsonl")),
     "/upload",
     f"/upload/{'a' * 40}",
     f"/picture/{'0' * 36}/{'a' * 40}",

@@ -226,8 +226,11 @@ export class Composer {
     }}
   }
 
-  replace({start, end}, text) {
-    const {value} = this.text
+  replace(token, text) {
+    const {value, selectionStart: caret} = this.text
+    // While an answer is under way the list is that of an earlier moment: what was typed since belongs to the same word.
+    const now = commandAt(value, caret) || tokenAt(value, caret, '@') || tokenAt(value, caret, '$')
+    const {start, end} = now && now.start === token.start ? now : token
     this.text.setRangeText(text, start, text.endsWith(' ') && value[end] === ' ' ? end + 1 : end, 'end')
     this.asked++
     this.pastes.prune(this.text.value)

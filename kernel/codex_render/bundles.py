@@ -20,6 +20,7 @@ from codex_protocol.events import (
 )
 from codex_protocol.version import VERSION
 from codex_render.amounts import count, duration
+from codex_render.change_words import name_of, verb_of
 from codex_render.command_words import Described, describe
 from codex_render.diff_files import FileDiff, of_changes, parse_diff
 from codex_render.diff_rows import counts, rows_of_change
@@ -143,8 +144,8 @@ def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
     fenced: list[str] = []
     for path, change in files.items():
         added, removed = counts(change)
-        name = _name(path, change, cwd)
-        title = f"{_verb(change)} {name} (+{added} -{removed})"
+        name = name_of(path, change, cwd)
+        title = f"{verb_of(change)} {name} (+{added} -{removed})"
         rows = list(rows_of_change(change))
         lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
         body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
@@ -252,23 +253,3 @@ def _escaped(text: str) -> str:
 def _step(step: PlanStep) -> str:
     text = _escaped(one_line(step.step))
     return f"**{text}**" if step.status == "in_progress" else text
-
-
-def _verb(change: FileChange) -> str:
-    if change.add is not None:
-        return "Add"
-    if change.delete is not None:
-        return "Delete"
-    return "Move" if change.update is not None and change.update.move_path else "Edit"
-
-
-def _name(path: str, change: FileChange, cwd: PurePath) -> str:
-    name = _relative(path, cwd)
-    if change.update is not None and change.update.move_path:
-        return f"{name} → {_relative(change.update.move_path, cwd)}"
-    return name
-
-
-def _relative(path: str, cwd: PurePath) -> str:
-    pure = PurePath(path)
-    return one_line(str(pure.relative_to(cwd)) if pure.is_relative_to(cwd) else path)

@@ -132,8 +132,8 @@ def test_every_prompt_gets_a_thread_and_a_directory_of_its_own(tmp_path: Path, s
 
 
 def test_a_dask_cluster_of_two_processes_runs_a_batch(tmp_path: Path, server: ModelServer) -> None:
-    distributed = pytest.importorskip("distributed", reason="the test extra is not installed")
     import dask
+    import distributed
 
     settings = make_home(tmp_path, server)
     quiet = {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "30s"}

@@ -10,12 +10,12 @@ import msgspec
 from codex_protocol.events import (
     ExecCommandBegin,
     ExecCommandEnd,
-    FileChange,
     McpToolCallEnd,
     PatchApplyBegin,
     PatchApplyEnd,
 )
 from codex_render.amounts import duration
+from codex_render.change_words import name_of, verb_of
 from codex_render.command_words import Described, describe
 from codex_render.diff_rows import counts, rows_of_change
 from codex_render.excerpt import excerpt, shorten
@@ -66,7 +66,7 @@ def patch_block(began: PatchApplyBegin | None, ended: PatchApplyEnd, cwd: PurePa
     for path, change in (began.changes if began is not None else {}).items():
         added, removed = counts(change)
         size = f"({paint.good(f'+{added}')} {paint.bad(f'-{removed}')})"
-        lines.append(f"{paint.accent('•')} {paint.bold(_verb(change))} {_names(path, change, cwd)} {size}")
+        lines.append(f"{paint.accent('•')} {paint.bold(verb_of(change))} {name_of(path, change, cwd)} {size}")
         lines.extend(diff_lines(rows_of_change(change), paint, limit=_DIFF_LINES))
     return lines
 
@@ -116,26 +116,6 @@ def _cut(line: str) -> str:
     if len(line) <= _LINE_CHARACTERS:
         return line
     return f"{line[:_LINE_CHARACTERS]}… ({len(line) - _LINE_CHARACTERS:,} characters not shown)"
-
-
-def _verb(change: FileChange) -> str:
-    if change.add is not None:
-        return "Add"
-    if change.delete is not None:
-        return "Delete"
-    return "Move" if change.update is not None and change.update.move_path else "Edit"
-
-
-def _names(path: str, change: FileChange, cwd: PurePath) -> str:
-    name = _relative(path, cwd)
-    if change.update is not None and change.update.move_path:
-        return f"{name} → {_relative(change.update.move_path, cwd)}"
-    return name
-
-
-def _relative(path: str, cwd: PurePath) -> str:
-    pure = PurePath(path)
-    return one_line(str(pure.relative_to(cwd)) if pure.is_relative_to(cwd) else path)
 
 
 def _mcp_text(raw: dict[str, Any]) -> tuple[str, bool]:

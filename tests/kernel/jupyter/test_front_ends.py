@@ -34,7 +34,8 @@ def jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_console_in_a_terminal_holds_a_conversation_with_an_approval(jupyter: Path):
-    pexpect = pytest.importorskip("pexpect")
+    import pexpect
+
     command = [sys.executable, "-m", "jupyter_console", "--kernel", SPEC, "--simple-prompt"]
     child = pexpect.spawn(command[0], command[1:], encoding="utf-8", timeout=40, dimensions=(40, 200), echo=False)
     try:

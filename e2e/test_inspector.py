@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import FrameLocator, Page, expect
@@ -15,6 +16,12 @@ from tests.support.busy_thread import write_busy_thread
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
 
+LATE = """log => {
+  const more = document.createElement('article')
+  more.style.height = '400px'
+  log.querySelector('.entries').append(more)
+  log.dispatchEvent(new Event('scroll'))  // of a movement before: it comes a frame late
+}"""
 HOSTILE = "<img src=x onerror=alert(1)> $$\\frac{1}{2}$$ https://evil.example/x.js"
 PROMPTS = [f"Step {number} of the work" for number in range(1, 41)]
 
@@ -56,6 +63,39 @@ def watch_policy(page: Page) -> None:
     )
 
 
+def distance(page: Page) -> int:
+    """Pixels from what is seen of the conversation to its end."""
+    return page.locator(".log").evaluate("log => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight)")
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(condition)
+
+
+def test_the_end_of_the_conversation_stays_in_sight_until_somebody_goes_up(workbench: Workbench, page: Page) -> None:
+    thread = busy(workbench)
+    show(page, workbench.start(*SETTINGS), thread)
+    until(page, lambda: distance(page) == 0)
+    log = page.locator(".log")
+    log.evaluate(LATE)
+    until(page, lambda: distance(page) == 0)
+    page.set_viewport_size({"width": 800, "height": 500})
+    until(page, lambda: distance(page) == 0)
+    log.focus()
+    page.keyboard.press("PageUp")
+    until(page, lambda: distance(page) > 100)
+    log.evaluate(LATE)
+    until(page, lambda: distance(page) > 500)
+    page.keyboard.press("End")
+    until(page, lambda: distance(page) == 0)
+    log.evaluate(LATE)
+    until(page, lambda: distance(page) == 0)
+
+
 def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workbench: Workbench, page: Page) -> None:
     watch_policy(page)
     thread = busy(workbench)
@@ -69,15 +109,23 @@ def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workben
     box = frame.locator("#at-tokens .bk-Plot").bounding_box()
     assert box is not None
     expect(page.locator("article.user").filter(has_text="Step 40 of")).to_be_in_viewport()
-    page.mouse.click(box["x"] + box["width"] - 12, box["y"] + box["height"] - 40)  # the newest bar stands at the right
-    expect(page.locator("article.user.shown-once").filter(has_text="Step 40 of")).to_be_in_viewport()
+    newest = box["x"] + box["width"] - 12, box["y"] + box["height"] - 40  # its bar stands at the right
+    shown = page.locator("article.user.shown-once").filter(has_text="Step 40 of")
+
+    def leads() -> bool:
+        page.mouse.click(*newest)  # Bokeh takes no click before it has painted
+        page.wait_for_timeout(300)
+        return shown.count() == 1
+
+    until(page, leads)
+    expect(page.locator("article.user").filter(has_text="Step 40 of")).to_be_in_viewport()
     frame.locator("section[data-place=tokens] summary").focus()
     page.keyboard.press("Enter")
     first = frame.locator("section[data-place=tokens] .go").first
     expect(first).to_have_text("1")
     first.focus()
     page.keyboard.press("Enter")
-    begun = page.locator("article.user.shown-once").filter(has_text="Step 1 of")  # it was not loaded before
+    begun = page.locator("article.user").filter(has_text="Step 1 of")  # it was not loaded before
     expect(begun).to_be_in_viewport()
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)

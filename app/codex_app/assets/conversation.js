@@ -10,16 +10,30 @@ export class Conversation {
     this.inner = make('div', {cls: 'entries'})
     this.element = make('div', {cls: 'log', role: 'log', 'aria-live': 'off', tabindex: '0', 'aria-label': 'Conversation'}, this.inner)
     this.pinned = true
+    this.top = 0
     this.more = false
-    const settle = () => { if (this.pinned) this.element.scrollTop = this.element.scrollHeight }
-    const observer = new ResizeObserver(settle)
+    const observer = new ResizeObserver(() => this.settle())
     observer.observe(this.inner)
     observer.observe(this.element)
-    this.element.addEventListener('scroll', () => {
-      this.pinned = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 40
-      if (this.element.scrollTop < 200 && this.more && !this.asking) this.ask()
-    })
+    this.element.addEventListener('scroll', () => this.scrolled())
     this.element.addEventListener('click', event => this.click(event))
+  }
+
+  // The end stays in sight while nobody looks elsewhere. Called after whatever may have changed heights.
+  settle() {
+    if (!this.pinned) return
+    this.element.scrollTop = this.element.scrollHeight
+    this.top = this.element.scrollTop
+  }
+
+  // Going up leaves the end. To be far from it does not: the event comes a frame late, and meanwhile more was added or an
+  // entry that came into sight got its real height.
+  scrolled() {
+    const {scrollTop, scrollHeight, clientHeight} = this.element
+    if (scrollHeight - scrollTop - clientHeight < 40) this.pinned = true
+    else if (scrollTop < this.top) this.pinned = false
+    this.top = scrollTop
+    if (scrollTop < 200 && this.more && !this.asking) this.ask()
   }
 
   reset(items, more) {
@@ -30,6 +44,7 @@ export class Conversation {
     this.inner.replaceChildren(...items.map(([id, item]) => this.build(id, item, open.has(id))))
     this.empty()
     if (top !== null) this.element.scrollTop = top
+    this.settle()
   }
 
   empty() {

@@ -29,7 +29,7 @@ const back = () => composer.text.focus()
 const run = (name, words) => registry.run(name, words)
 
 const link = new Link({
-  batch: patches => { for (const patch of patches) apply[patch.op]?.(patch); title() },
+  batch: patches => { for (const patch of patches) apply[patch.op]?.(patch); conversation.settle(); title() },
   threads: (threads, asks) => { list.draw(threads, S.thread); others(asks); notifier.threads(threads, S.thread); drawHead(); title() },
   state: state => { S.connection = state; drawHead() },
   shown: thread => { S.thread = thread; S.missing = ''; history.replaceState(null, '', `#${thread}`); keep('codex.place', `#${thread}`); composer.show(thread); list.draw(list.threads, thread); others(S.waiting); inspector.shown(thread); drawHead(); title(); firstRun.look(thread) },

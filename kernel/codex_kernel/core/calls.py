@@ -15,6 +15,9 @@ from codex_protocol.errors import CodexError
 from codex_protocol.events import EventMsg
 from codex_protocol.items import OutputItem, ToolCallItem
 
+MOST_AT_ONCE = 32
+"""Of parallel calls: each may hold several descriptors, of which a process often has a thousand."""
+
 log = logging.getLogger(__name__)
 
 MakeContext = Callable[[ToolCallItem], ToolContext]
@@ -35,7 +38,7 @@ async def run_calls(
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
 
-    Neighbouring calls whose tools are parallel run together; any other runs alone, in its turn.
+    Neighbouring calls whose tools are parallel run together, so many at once; any other runs alone, in its turn.
 
     Args:
         calls: Calls of one response, in order; they are in the history already.
@@ -109,19 +112,21 @@ async def _run_together(calls: list[ToolCallItem], one: Callable[[ToolCallItem],
     if len(calls) == 1:
         await one(calls[0])
         return
+    turnstile = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def in_turn(call: ToolCallItem) -> None:
+        async with turnstile:
+            await one(call)
+
     try:
         async with asyncio.TaskGroup() as group:
             for call in calls:
-                group.create_task(_awaited(one(call)), name=f"call {call_id_of(call)}")
+                group.create_task(in_turn(call), name=f"call {call_id_of(call)}")
     except BaseExceptionGroup as failures:
         for failure in failures.exceptions:
             if isinstance(failure, CodexError):
                 raise failure from None
         raise
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
 
 
 async def _result_of(call: ToolCallItem, tool: Tool | None, context: ToolContext) -> ToolOutput:

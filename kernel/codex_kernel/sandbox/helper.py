@@ -98,6 +98,7 @@ class Helper:
         self._processes: set[HelperProcess] = set()
         self._dead: asyncio.Future[None] = loop.create_future()
         self._retired = False
+        self._sending = asyncio.Lock()  # a loop knows one writer of a socket: of two that wait it would wake the last
         loop.add_reader(self._pidfd, self._on_death)
 
     @classmethod
@@ -235,13 +236,14 @@ class Helper:
             process.kill()
 
     async def _send(self, message: Recipe | Job, fds: list[int]) -> None:
-        while True:
-            try:
-                wire.send(self._socket, message, fds)
-            except BlockingIOError:
-                await self._until(self._loop.add_writer, self._loop.remove_writer)
-            else:
-                return
+        async with self._sending:
+            while True:
+                try:
+                    wire.send(self._socket, message, fds)
+                except BlockingIOError:
+                    await self._until(self._loop.add_writer, self._loop.remove_writer)
+                else:
+                    return
 
     async def _receive(self) -> bytes:
         while True:

@@ -335,3 +335,11 @@ async def test_confinement_is_told(sandbox, site, policy) -> None:
 async def test_a_name_no_environment_can_hold_is_refused(sandbox, site, name) -> None:
     with pytest.raises(SandboxError, match="cannot be used"):
         await sandbox.start(site.command("true", env={name: "x"}))
+
+
+async def test_commands_asked_for_at_once_all_start_although_the_helper_cannot_keep_up(sandbox, site) -> None:
+    much = {"MUCH": "x" * 50_000}  # a few such jobs fill its socket
+    commands = [site.command("/bin/echo", str(number), env=much) for number in range(16)]
+    async with asyncio.timeout(60):
+        results = await asyncio.gather(*(run(sandbox, command) for command in commands))
+    assert [result.stdout for result in results] == [f"{number}\n" for number in range(16)]

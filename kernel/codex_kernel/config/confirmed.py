@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from codex_kernel.config.named_files import file_digest, named_files
+from codex_kernel.regular_files import read_regular
 from codex_protocol.errors import ConfigError
 from codex_store.home import Home
 
@@ -122,9 +123,7 @@ def _obeyed_files(directories: Iterable[Path], home: Path) -> Iterator[Path]:
 
 def _text(file: Path) -> str | None:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
+        data = read_regular(file, _MAX_BYTES + 1)
     except OSError:
         return None
     return data.decode("utf-8", "replace") if len(data) <= _MAX_BYTES else None

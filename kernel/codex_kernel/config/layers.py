@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -12,6 +11,7 @@ import msgspec
 
 from codex_kernel.config.overrides import Tree
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
+from codex_kernel.regular_files import read_regular
 from codex_protocol.errors import ConfigError
 
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
@@ -170,21 +170,13 @@ def read_text(file: Path) -> str | None:
         ConfigError: It cannot be read, is no file, or is no UTF-8.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise ConfigError(f"{file} cannot be read: it is not a file.", file=str(file))
-            if found.st_size > MAX_CONFIG_BYTES:
-                raise ConfigError(f"{file} cannot be read: it has more than {MAX_CONFIG_BYTES} bytes.", file=str(file))
-            with open(descriptor, "rb", closefd=False) as stream:
-                content = stream.read(MAX_CONFIG_BYTES)
-        finally:
-            os.close(descriptor)
+        content = read_regular(file, MAX_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}.", file=str(file)) from error
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{file} cannot be read: it has more than {MAX_CONFIG_BYTES} bytes.", file=str(file))
     try:
         return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError as error:

@@ -10,6 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from codex_kernel.regular_files import read_regular
+
 _MAX_POINTER_BYTES = 4096
 
 
@@ -62,14 +64,9 @@ def between(root: Path, cwd: Path) -> list[Path]:
 def _line(file: Path) -> str | None:
     """The text of a small file that holds one path; None when it is anything else."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        content = read_regular(file, _MAX_POINTER_BYTES + 1)
     except OSError:
         return None
-    with open(descriptor, "rb") as stream:
-        try:
-            content = stream.read(_MAX_POINTER_BYTES + 1)
-        except OSError:
-            return None
     if not content or len(content) > _MAX_POINTER_BYTES or b"\0" in content:
         return None
     return os.fsdecode(content).strip()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from codex_kernel.config.types import Config
 from codex_kernel.core.prompts import prompt_text
+from codex_kernel.regular_files import read_regular
 from codex_kernel.sandbox.reading import open_permitted
 from codex_protocol.items import InputText, Message
 from codex_protocol.policy import (
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 DOC_NAMES = ("AGENTS.override.md", "AGENTS.md")
 """Per directory the first that is there counts."""
+MAX_OWN_BYTES = 1 << 20
+"""Of the user's own file, which `project_doc_max_bytes` does not limit."""
 SEPARATOR = "\n\n--- project-doc ---\n\n"
 
 
@@ -61,12 +64,18 @@ def instruction_documents(config: Config, home: Path, may_read: Callable[[Path],
 
 def _own_document(home: Path) -> tuple[Path, str] | None:
     for name in DOC_NAMES:
+        path = home / name
         try:
-            text = (home / name).read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
+            data = read_regular(path, MAX_OWN_BYTES + 1)
+        except FileNotFoundError:
             continue
-        if text:
-            return home / name, text
+        except OSError as error:
+            log.warning("%s cannot be read and is left out: %s", path, error.strerror or error)
+            continue
+        if len(data) > MAX_OWN_BYTES:
+            log.warning("of %s only the first %d bytes are told to the model", path, MAX_OWN_BYTES)
+        if text := data[:MAX_OWN_BYTES].decode("utf-8", "replace").strip():
+            return path, text
     return None
 
 

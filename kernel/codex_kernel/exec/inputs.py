@@ -8,8 +8,11 @@ from typing import Any, cast
 
 import msgspec
 
+from codex_kernel.regular_files import read_regular
 from codex_protocol.errors import CodexError
 from codex_protocol.ops import LocalImageInput, TextInput, UserInputItem
+
+MAX_SCHEMA_BYTES = 4 << 20
 
 
 def image_files(given: Sequence[str]) -> tuple[Path, ...]:
@@ -43,9 +46,12 @@ def read_schema(file: Path) -> dict[str, Any]:
         CodexError: It cannot be read, is not JSON, or is no JSON object.
     """
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:  # also a pipe, as the shell makes it of `<(command)`
+            data = stream.read(MAX_SCHEMA_BYTES + 1)
     except OSError as error:
         raise CodexError(f"the output schema {file} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_SCHEMA_BYTES:
+        raise CodexError(f"the output schema {file} is larger than {MAX_SCHEMA_BYTES >> 20} MiB")
     try:
         schema = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -57,7 +63,6 @@ def read_schema(file: Path) -> dict[str, Any]:
 
 def _problem(file: Path) -> str | None:
     try:
-        with file.open("rb") as stream:
-            return None if stream.read(1) else "it is empty"
+        return None if read_regular(file, 1) else "it is empty"
     except OSError as error:
         return error.strerror or str(error)

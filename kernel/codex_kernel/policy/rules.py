@@ -63,8 +63,14 @@ def rule_paths(folder: Path) -> list[Path]:
     rules = folder / "rules"
     try:
         names = os.listdir(rules)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return []
+    except NotADirectoryError as error:
+        if not os.path.lexists(rules):  # the settings folder itself is none
+            return []
+        raise ConfigError(
+            f"{rules}: rules are read from a folder of that name, not from a file", file=str(rules)
+        ) from error
     except OSError as error:
         raise ConfigError(f"{rules}: the folder cannot be read: {error.strerror or error}", file=str(rules)) from error
     return [rules / name for name in sorted(names) if name.endswith(".rules") and not name.startswith(".")]

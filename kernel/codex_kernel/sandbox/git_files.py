@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from pathlib import Path
 from typing import NamedTuple
+
+from codex_kernel.regular_files import read_regular
 
 _MAX_BYTES = 4 << 20
 _MAX_PACKED_BYTES = 128 << 20
@@ -164,16 +165,9 @@ def _line(file: Path) -> str | None:
 
 
 def _read(file: Path, max_bytes: int) -> bytes | None:
-    """The content of a regular file; None when it is none, is larger, or cannot be read. Never waits for a pipe."""
+    """The content of a regular file; None when it is none, is larger, or cannot be read."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (OSError, ValueError):
+        content = read_regular(file, max_bytes + 1)
+    except OSError:
         return None
-    with open(descriptor, "rb") as stream:
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            content = stream.read(max_bytes + 1)
-        except OSError:
-            return None
     return content if len(content) <= max_bytes else None

@@ -7,6 +7,10 @@ import stat
 from enum import Enum
 from typing import Protocol
 
+from codex_kernel.regular_files import read_regular
+
+_MAX_LINE_BYTES = 4096
+
 
 class Kind(Enum):
     """What stands at a path, symbolic links not followed."""
@@ -91,10 +95,10 @@ class RealHost:
     def first_line(self, path: str) -> str | None:
         """See `Host`."""
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                return file.readline(4096).rstrip("\r\n")
-        except (OSError, ValueError):
+            head = read_regular(path, _MAX_LINE_BYTES)  # a command may have left a pipe there
+        except OSError:
             return None
+        return os.fsdecode(head.split(b"\n", 1)[0].rstrip(b"\r"))
 
     def entries(self, path: str) -> list[tuple[str, Kind]]:
         """See `Host`."""

@@ -15,6 +15,7 @@ import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
+from codex_kernel.regular_files import read_regular
 from codex_kernel.sandbox.repositories import GIT_FILES_MADE_AHEAD
 
 _FOLDER = "placeholders"
@@ -149,7 +150,7 @@ def _untouched(path: str) -> bool:
         if content is None:
             with os.scandir(path) as entries:
                 return next(entries, None) is None
-        return not os.path.islink(path) and Path(path).read_bytes() == content
+        return not os.path.islink(path) and read_regular(path, len(content) + 1) == content
     except OSError:
         return False
 

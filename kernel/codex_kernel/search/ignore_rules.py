@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from codex_kernel.regular_files import read_regular
+
 _MAX_BYTES = 1 << 20
 _MAX_PATTERN = 1_000
 
@@ -51,8 +53,7 @@ class Rules:
 def read(path: Path) -> str:
     """The text of an ignore file; empty where it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(_MAX_BYTES).decode("utf-8", "replace")
+        return read_regular(path, _MAX_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -177,7 +177,7 @@ def test_links_are_followed_once_and_pipes_not_waited_for(load: Load, home: Home
     (skills / os.fsdecode(b"\xff") / "SKILL.md").write_text("---\n---\n")
     load(trust=True)
     names = ConfirmedFiles(home).read()[str(project)]
-    assert sorted(names) == [".agents/skills/one/SKILL.md", ".agents/skills/\ufffd/SKILL.md"]
+    assert sorted(names) == [".agents/skills/\ufffd/SKILL.md"]
 
 
 def test_users_home_is_not_looked_through_where_their_directory_is_trusted(load: Load, home: Home) -> None:

@@ -19,7 +19,7 @@ def test_images_are_sent_by_absolute_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert image_inputs([Path("a.png")], print) == [LocalImageInput(str(tmp_path / "a.png"))]
 
 
-@pytest.mark.parametrize("name", ["missing.png", ".", "empty.png"])
+@pytest.mark.parametrize("name", ["missing.png", ".", "empty.png", "/dev/zero"])
 def test_an_unreadable_image_becomes_a_text_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
     monkeypatch.chdir(tmp_path)
     Path("empty.png").touch()
@@ -39,6 +39,11 @@ def test_a_schema_that_cannot_be_used_is_refused_in_one_sentence(tmp_path: Path,
         read_schema(file)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_schema_without_end_is_refused_before_memory_runs_out():
+    with pytest.raises(CodexError, match=r"/dev/zero is larger than 4 MiB"):
+        read_schema(Path("/dev/zero"))
 
 
 def test_a_schema_is_read(tmp_path: Path):

@@ -174,3 +174,10 @@ def test_what_spoke_to_a_question_is_noted() -> None:
     noting.check(("git", "push", "--force"))
     noting.check(("ls",))
     assert [rule.line for rule in noting.spoke.values()] == [3, 4]
+
+
+def test_rules_kept_in_a_file_instead_of_a_folder_are_not_lost_silently(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text('prefix_rule(["rm"], decision="forbidden")')
+    with pytest.raises(ConfigError, match="rules are read from a folder of that name"):
+        load_rules([tmp_path])
+    assert load_rules([tmp_path / "rules"]).rules == ()  # the settings folder itself is none

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
+from e2e.axe import grave
+
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
 
@@ -18,7 +20,7 @@ def changed(workbench: Workbench, page: Page) -> None:
     """A turn of the demo model ran a command that changed files, and the diff is open."""
     (workbench.work / "kettle.py").write_text(KETTLE)
     page.goto(workbench.start(f"run `{COMMAND}`", "-a", "never", "-s", "workspace-write"))
-    expect(page.get_by_text("exited with code 0")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("exited with code 0")).to_be_visible()
     page.keyboard.press("Alt+d")
     expect(page.locator(".changed .diff-file")).to_have_count(2)
     expect(page.locator(".changed .diff-hunk").first).to_be_focused()
@@ -91,3 +93,40 @@ def test_a_file_that_stays_the_same_is_not_drawn_again(workbench: Workbench, pag
     page.keyboard.press("Enter")
     expect(page.locator("[data-path='new.md'] .added")).to_have_count(2)
     assert page.locator(".changed [data-path='kettle.py']").evaluate("file => file.mark") == "this very one"
+
+
+def test_any_turn_is_shown_by_what_was_said_before_it_and_by_keys(workbench: Workbench, page: Page) -> None:
+    page.goto(workbench.start("-a", "never", "-s", "workspace-write"))
+    expect(page.get_by_text("connected")).to_be_visible()
+    for number, word in enumerate(("one", "two", "three", "four"), 1):
+        page.get_by_role("textbox", name="Message").fill(f"run `echo {word} > {word}.txt`")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("exited with code 0")).to_have_count(number)
+        expect(page.get_by_role("button", name="Send")).to_be_visible()
+    page.keyboard.press("Alt+d")
+    paths = page.locator(".changed .diff-path")
+    expect(paths).to_have_text(["four.txt", "one.txt", "three.txt", "two.txt"])
+    expect(page.locator(".changed .diff-hunk").first).to_be_focused()
+    turn = page.get_by_role("combobox", name="What one turn changed")
+    expect(turn.locator("option:not([hidden])")).to_have_text(
+        [f"{n} · run `echo {w} > {w}.txt`" for n, w in ((4, "four"), (3, "three"), (2, "two"), (1, "one"))]
+    )
+    turn.select_option("2")
+    expect(paths).to_have_text(["two.txt"])
+    expect(page.get_by_text("Turn 2 of 4 · 1 file")).to_be_visible()
+    page.get_by_role("radio", name="Thread").click()
+    expect(paths).to_have_count(4)
+    for word in ("four", "three", "two"):
+        page.keyboard.press(",")
+        expect(paths).to_have_text([f"{word}.txt"])
+    page.keyboard.press(".")
+    expect(paths).to_have_text(["three.txt"])
+    expect(turn).to_have_value("3")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+R")
+    page.keyboard.press("Shift+R")
+    expect(page.get_by_text("Taken back: three.txt")).to_be_visible()
+    assert sorted(file.name for file in workbench.work.glob("*.txt")) == ["four.txt", "one.txt", "two.txt"]
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert grave(page) == [], theme

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
+from e2e.axe import grave
 from e2e.test_page import message, opened, send
 from e2e.test_screens import Screens, pictures
 
@@ -480,6 +481,44 @@ def test_axe_finds_nothing_serious_while_one_writes_and_goes_back(field: Page) -
     assert screens.found == []
 
 
+def test_any_two_messages_of_the_tree_are_compared_alone_or_with_what_was_before(field: Page) -> None:
+    page = field
+    for command in ("echo one > one.txt", "echo two > two.txt; echo more >> one.txt", "rm one.txt"):
+        before = page.get_by_text("exited with code 0").count()
+        send(page, f"run `{command}`")
+        expect(page.get_by_text("exited with code 0")).to_have_count(before + 1)
+        settled(page)
+    page.keyboard.press("Alt+b")
+    tree = page.get_by_role("dialog", name="Branches of this thread")
+    expect(tree.locator(".prompt")).to_have_count(3)
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    expect(tree.locator(".marked")).to_contain_text("compare with")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    left, right = tree.locator(".sides > section").nth(0), tree.locator(".sides > section").nth(1)
+    expect(left.locator(".added .dt")).to_have_text(["one"])
+    expect(right.locator(".added .dt")).to_have_text(["one", "more", "two"])
+    expect(tree.get_by_text("Files: 1 changed otherwise, 1 only on the right.")).to_be_visible()
+    page.keyboard.press("a")
+    expect(right.locator(".added .dt")).to_have_text(["more", "two"])
+    expect(tree.get_by_role("button", name="All that the branch had changed by then")).to_be_visible()
+    page.keyboard.press("j")
+    expect(left.locator(".diff-hunk").first).to_be_focused()
+    page.keyboard.press("a")
+    tree.get_by_role("tree").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("c")
+    expect(right.locator(".diff-file")).to_have_count(1)
+    expect(right.locator(".added .dt")).to_have_text(["two"])
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert grave(page) == [], theme
+    page.keyboard.press("Escape")
+    expect(tree).to_be_hidden()
+
+
 def test_branches_stand_in_a_tree_to_jump_fork_and_compare_by_keyboard(field: Page) -> None:
     page = field
     answered(page, "root one")
@@ -502,8 +541,9 @@ def test_branches_stand_in_a_tree_to_jump_fork_and_compare_by_keyboard(field: Pa
     page.keyboard.press("c")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("c")
-    expect(tree.get_by_label("Changes of branch 1")).to_contain_text("right.txt")
-    expect(tree.get_by_label("Changes of branch 2")).to_contain_text("left.txt")
+    expect(tree.get_by_label("Left: run `echo right > right.txt`")).to_contain_text("right.txt")
+    expect(tree.get_by_label("Right: run `echo left > left.txt`")).to_contain_text("left.txt")
+    expect(tree.get_by_text("Files: 1 only on the left, 1 only on the right.")).to_be_visible()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -41,7 +41,7 @@ def show(page: Page, link: str, thread: str) -> None:
 def plots(page: Page) -> FrameLocator:
     """The frame, once it has drawn."""
     frame = page.frame_locator("#inspector iframe")
-    expect(frame.get_by_role("heading", name="Tokens by turn")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_role("heading", name="Tokens by turn")).to_be_visible()
     expect(frame.locator("#at-tokens .bk-Plot")).to_be_visible()
     return frame
 
@@ -49,7 +49,7 @@ def plots(page: Page) -> FrameLocator:
 def labels_are(page: Page, colour: str) -> None:
     """Wait until Bokeh draws the labels of an axis in that colour."""
     label = "Bokeh.documents[0].get_model_by_name('tokens').below[0].major_label_text_color"
-    for _ in range(100):
+    for _ in range(900):
         if page.frames[1].evaluate(label) == colour:
             return
         page.wait_for_timeout(100)
@@ -69,7 +69,7 @@ def distance(page: Page) -> int:
 
 
 def until(page: Page, condition: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if condition():
             return
         page.wait_for_timeout(100)
@@ -131,7 +131,7 @@ def test_a_bar_leads_to_its_turn_and_the_table_says_the_same_by_keyboard(workben
         page.emulate_media(color_scheme=theme)
         assert grave(page) + grave(page.frames[1]) == [], theme
     frame.get_by_role("button", name="All threads").click()
-    expect(frame.get_by_role("heading", name="Tokens by thread")).to_be_visible(timeout=30_000)
+    expect(frame.get_by_role("heading", name="Tokens by thread")).to_be_visible()
     frame.locator("section[data-place=tokens] summary").click()
     expect(frame.locator("section[data-place=tokens] .go", has_text="<img src=x")).to_be_visible()
     assert frame.locator("img, section script").count() == 0
@@ -192,7 +192,7 @@ def test_settings_are_a_form_that_says_what_is_wrong_and_status_follows(workbenc
     page.keyboard.press("Enter")
     frame = page.frame_locator("#inspector iframe")
     model = frame.get_by_label("Model")
-    expect(model).to_have_value("demo", timeout=30_000)
+    expect(model).to_have_value("demo")
     expect(frame.get_by_label("When you are asked")).to_have_value("untrusted")
     model.fill("two words")
     frame.get_by_role("button", name="Change").click()

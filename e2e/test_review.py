@@ -33,7 +33,7 @@ PATCH = """*** Begin Patch
 def asked(workbench: Workbench, page: Page, patch: str) -> None:
     """A patch of the demo model waits for an answer."""
     page.goto(workbench.start(f"run `apply_patch <<'END'\n{patch}\nEND`", *SETTINGS))
-    expect(page.locator("dialog.reviewing:not(.asleep) .diff-file").first).to_be_visible(timeout=20_000)
+    expect(page.locator("dialog.reviewing:not(.asleep) .diff-file").first).to_be_visible()
 
 
 def test_a_patch_is_taken_in_part_by_keyboard_alone(workbench: Workbench, page: Page) -> None:

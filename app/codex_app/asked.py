@@ -172,10 +172,27 @@ class Tree(_Asked, tag="tree", frozen=True, kw_only=True):
     """How is this thread related to others by forking?"""
 
 
-class Compare(_Asked, tag="compare", frozen=True, kw_only=True):
-    """What did these two threads change?"""
+class Node(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A branch, or a message in it."""
 
-    threads: tuple[Short, Short]
+    thread: Short
+    number: int | None = None
+    """As in the tree; None: the branch as it is now."""
+
+
+class Compare(_Asked, tag="compare", frozen=True, kw_only=True):
+    """What had been changed at these two nodes?"""
+
+    nodes: tuple[Node, Node]
+    alone: bool = False
+    """What each message's turn changed, not what its branch had changed when that ended."""
+
+
+class ComparedFile(_Asked, tag="compared_file", frozen=True, kw_only=True):
+    """Draw this file of what I was shown compared last."""
+
+    side: Annotated[int, Meta(ge=0, le=1)]
+    file: int
 
 
 class Whole(_Asked, tag="whole", frozen=True, kw_only=True):
@@ -356,6 +373,7 @@ Asked = (
     | Fork
     | Tree
     | Compare
+    | ComparedFile
     | Whole
     | Prompts
     | Source

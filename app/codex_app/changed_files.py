@@ -36,6 +36,11 @@ class ChangedFiles:
         """Of a diff that is nobody's."""
         return cls(parse_diff(diff))
 
+    @property
+    def began(self) -> Sequence[float]:
+        """When each turn of the thread first ran something; empty where nobody's changes are shown."""
+        return () if self._told is None else self._told.began
+
     def view(self) -> Json:
         """All of it; `stamp` is another when something is."""
         told = self._told.files if self._told is not None else ()

@@ -21,6 +21,7 @@ from codex_app.scribe import Scribe, Writing
 from codex_app.search import find_entry, search
 from codex_app.security import headers_for
 from codex_app.steward import Managing, Steward
+from codex_app.turn_names import TurnNames
 from codex_app.uploads import Uploads
 from codex_protocol import ops
 from codex_protocol.changes import Changes
@@ -36,6 +37,8 @@ _QUESTIONS = (
     | asked.Past
     | asked.Whole
     | asked.Prompts
+    | asked.Tree
+    | asked.Compare
     | asked.Source
     | asked.Leash
     | asked.Running
@@ -113,6 +116,7 @@ class Link(WebSocketHandler):
         self._viewer: Viewer | None = None
         self._changed: ChangedFiles | None = None
         """What this tab was shown last of what changed."""
+        self._turn_names = TurnNames(desk.home)
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
         self._worker: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
@@ -203,7 +207,7 @@ class Link(WebSocketHandler):
                 return {"entry": await self._find(kind, turn, line)}
             case asked.Changed(scope=scope):
                 self._changed = look = await self._look(scope)
-                return await asyncio.to_thread(look.view)
+                return await self._changed_view(look)
             case asked.ChangedFile(file=file):
                 return self._shown_changes().body(file)
             case asked.TakeBack(file=file, hunk=hunk):
@@ -238,6 +242,10 @@ class Link(WebSocketHandler):
             return ChangedFiles.of_diff(str(found.get("diff") or ""))
         told = await room.query("changes", **({} if scope == "thread" else {"turn": int(scope)}))
         return ChangedFiles.of(msgspec.convert(told, Changes))
+
+    async def _changed_view(self, look: ChangedFiles) -> dict[str, Any]:
+        names = await asyncio.to_thread(self._turn_names.of, self._room().thread_id, look.began)
+        return {**await asyncio.to_thread(look.view), "names": names}
 
     def _shown_changes(self) -> ChangedFiles:
         if self._changed is None:

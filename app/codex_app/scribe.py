@@ -9,17 +9,15 @@ import msgspec
 
 from codex_app import asked
 from codex_app.branches import branch_view
-from codex_app.changed_files import file_diffs
+from codex_app.comparing import Comparing
 from codex_app.desk import Desk
 from codex_app.entries import TextEntry
 from codex_app.pictures import content_of
 from codex_app.rooms import Room
 from codex_app.uploads import Uploads
 from codex_protocol import ops
-from codex_protocol.changes import Changes
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import SandboxPolicy
-from codex_render import diff_html
 from codex_render.safe_text import one_line, visible
 from codex_store.message_history import newest
 from codex_store.thread_tree import tree_of
@@ -34,6 +32,7 @@ Writing = (
     | asked.Fork
     | asked.Tree
     | asked.Compare
+    | asked.ComparedFile
     | asked.Whole
     | asked.Prompts
     | asked.Source
@@ -49,12 +48,13 @@ _PAST = 500
 
 
 class Scribe:
-    """Does it, for every tab."""
+    """Does it, for one tab."""
 
     def __init__(self, desk: Desk, uploads: Uploads) -> None:
         """Work at this desk, with these files."""
         self._desk = desk
         self._uploads = uploads
+        self._comparing = Comparing(desk)
 
     async def do(self, request: Writing, room: Room) -> Any:
         """The answer to a request of a tab that shows `room`.
@@ -81,8 +81,10 @@ class Scribe:
                 return {"thread": self._desk.fork(source, _end_behind(source, after)), "text": "", "files": []}
             case asked.Tree():
                 return branch_view(await asyncio.to_thread(tree_of, self._desk.home, room.thread_id))
-            case asked.Compare(threads=threads):
-                return [await self._changed(thread) for thread in threads]
+            case asked.Compare(nodes=nodes, alone=alone):
+                return await self._comparing.compare([(node.thread, node.number) for node in nodes], alone=alone)
+            case asked.ComparedFile(side=side, file=file):
+                return await asyncio.to_thread(self._comparing.body, side, file)
             case asked.Whole(id=id):
                 entry = room.hub.drawing.entries.get(id)
                 return "" if entry is None else entry.whole_html()
@@ -129,11 +131,6 @@ class Scribe:
             files += [kept] if kept is not None else []
         text = "" if entry is None else entry.fields["text"]
         return {"thread": self._desk.fork(room, before), "text": text, "files": files}
-
-    async def _changed(self, thread: str) -> Json:
-        room = await self._desk.room(thread)
-        told = msgspec.convert(await room.query("changes"), Changes)
-        return {"html": diff_html.to_html(file_diffs(told)), "note": one_line(told.note)}
 
     def _kept(self, source: str, name: str) -> Json | None:
         """An image of a thread as a file that can be sent again."""

@@ -37,6 +37,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the turn, counted from 1 over those that ran anything; None: the whole thread."""
     turns: int
     """How many there are."""
+    began: tuple[float, ...] = ()
+    """For each of them, in seconds since 1970, when it first ran something."""
     files: tuple[ChangedFile, ...] = ()
     note: str = ""
     """What is missing here, in words."""

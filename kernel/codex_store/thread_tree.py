@@ -62,6 +62,15 @@ def tree_of(home: Home, thread_id: str) -> Branch:
     return _Family(known.values()).grown(root)
 
 
+def own_prompts(path: Path) -> list[Prompt]:
+    """What the user said in a thread, without what it copied.
+
+    Raises:
+        RolloutError: The file cannot be read.
+    """
+    return _read(path)[1]
+
+
 class _Family:
     def __init__(self, infos: Iterable[ThreadInfo]) -> None:
         self._children: dict[str, list[ThreadInfo]] = {}

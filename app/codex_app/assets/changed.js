@@ -19,10 +19,11 @@ export class Changed {
       dress: (section, file) => this.dress(section, file), dressFile: (details, file) => this.dressFile(details, file),
     })
     this.scopes = make('div', {cls: 'scopes', role: 'radiogroup', 'aria-label': 'Since when', on: {keydown: event => this.arrow(event)}})
+    this.turn = make('select', {cls: 'turns', 'aria-label': 'What one turn changed', 'aria-keyshortcuts': ', .', title: 'Another turn: , and .', hidden: true, on: {change: () => this.choose(this.turn.value)}})
     this.count = make('span', {cls: 'small', role: 'status'})
     this.written = make('div', {cls: 'comments', hidden: true})
     this.element = make('div', {cls: 'changed', on: {keydown: event => this.key(event)}},
-      make('div', {cls: 'review-tools'}, this.scopes, this.view.switcher), this.count, this.written, this.view.element)
+      make('div', {cls: 'review-tools'}, make('div', {cls: 'since'}, this.scopes, this.turn), this.view.switcher), this.count, this.written, this.view.element)
     this.view.element.addEventListener('click', event => this.clicked(event))
   }
 
@@ -34,6 +35,7 @@ export class Changed {
       this.thread = thread
       try { this.comments = JSON.parse(kept(`comments.${thread}`) || '[]') } catch { this.comments = [] }
       this.scope = 'thread'
+      this.turns = this.names = null
       this.view.draw([])
       this.drawComments()
     }
@@ -61,7 +63,7 @@ export class Changed {
     try { found = await this.ask({type: 'changed', scope: this.scope}) } catch (error) { if (asked === this.asked) this.fail(error.message); return }
     if (asked !== this.asked) return
     this.files = found.files
-    this.turns = found.turns
+    if (this.scope !== 'uncommitted') { this.turns = found.turns; this.names = found.names }   // what is not committed knows of no turns
     this.note = found.note
     this.drawScopes()
     if (this.view.element.contains(document.activeElement) && /TEXTAREA/.test(document.activeElement.tagName)) return   // somebody writes: the next look draws
@@ -87,18 +89,42 @@ export class Changed {
   drawCount() {
     const count = this.files.length
     const what = this.scope === 'uncommitted' ? 'is not committed' : this.scope === 'thread' ? 'changed in this thread' : 'changed in this turn'
-    this.count.textContent = count ? `${count} file${count === 1 ? '' : 's'} ${this.note ? `· ${this.note}` : ''}` : this.note || `Nothing ${what}.`
+    const turn = /^[1-9]/.test(this.scope) ? `Turn ${this.scope} of ${this.turns} · ` : ''
+    this.count.textContent = count ? `${turn}${count} file${count === 1 ? '' : 's'} ${this.note ? `· ${this.note}` : ''}` : this.note || `${turn}Nothing ${what}.`
   }
 
   drawScopes() {
-    const names = [['thread', 'Thread'], ...(this.turns ? [['0', 'Last turn']] : []),
-      ...(this.turns > 1 ? [[String(this.turns - 1), 'Turn before']] : []), ['uncommitted', 'Not committed']]
-    if (!names.some(([scope]) => scope === this.scope)) names.push([this.scope, `Turn ${this.scope}`])
+    const names = [['thread', 'Thread'], ...(this.turns ? [['0', 'Last turn']] : []), ['uncommitted', 'Not committed']]
     const focused = this.scopes.contains(document.activeElement)
+    const tabbed = names.some(([scope]) => scope === this.scope) ? this.scope : 'thread'
     this.scopes.replaceChildren(...names.map(([scope, name]) => make('button', {
-      type: 'button', role: 'radio', 'aria-checked': String(scope === this.scope), tabindex: scope === this.scope ? '0' : '-1', 'data-scope': scope, text: name, on: {click: () => this.choose(scope)},
+      type: 'button', role: 'radio', 'aria-checked': String(scope === this.scope), tabindex: scope === tabbed ? '0' : '-1', 'data-scope': scope, text: name, on: {click: () => this.choose(scope)},
     })))
-    if (focused) this.scopes.querySelector('[aria-checked="true"]').focus()
+    if (focused) this.scopes.querySelector(`[data-scope="${tabbed}"]`).focus()
+    this.drawTurns()
+  }
+
+  // Every turn by what was said before it, the newest first.
+  drawTurns() {
+    const chosen = /^[1-9]/.test(this.scope)
+    this.turn.hidden = !(this.turns > 1 || chosen)
+    const mark = JSON.stringify([this.turns, this.names])
+    if (mark !== this.drawnTurns) {
+      this.drawnTurns = mark
+      const numbers = Array.from({length: this.turns ?? 0}, (_, at) => (this.turns - at))
+      this.turn.replaceChildren(make('option', {value: '', text: 'One turn …', hidden: true}),
+        ...numbers.map(number => make('option', {value: String(number), text: `${number}${this.names?.[number - 1] ? ` · ${this.names[number - 1]}` : ''}`})))
+    }
+    this.turn.value = chosen ? this.scope : ''
+    this.turn.classList.toggle('chosen', chosen)
+  }
+
+  // From the thread as a whole to its newest turn, and on.
+  stepTurn(by) {
+    if (!this.turns) return
+    const at = this.scope === '0' ? this.turns : /^[1-9]/.test(this.scope) ? Number(this.scope) : this.turns + 1
+    const to = Math.min(this.turns, Math.max(1, at + by))
+    if (String(to) !== this.scope) this.choose(String(to))
   }
 
   choose(scope) {
@@ -145,7 +171,8 @@ export class Changed {
     if (!found) return
     event.preventDefault()
     const [, , act] = found
-    if (act === 'lineDown' || act === 'lineUp') this.stepLine(act === 'lineDown' ? 1 : -1)
+    if (act === 'olderTurn' || act === 'newerTurn') this.stepTurn(act === 'olderTurn' ? -1 : 1)
+    else if (act === 'lineDown' || act === 'lineUp') this.stepLine(act === 'lineDown' ? 1 : -1)
     else if (typeof this.view[act] === 'function') { this.unline(); this.view[act]() } else this.act(act, this.view.current)
   }
 

@@ -8,12 +8,12 @@ export const REVIEWING = [
 ]
 export const CHANGING = [
   ...WALKING, ['ArrowDown', 'next line', 'lineDown'], ['ArrowUp', 'previous line', 'lineUp'], ['C', 'comment on the line or hunk', 'comment'],
-  ['R', 'take the hunk back', 'back'], ['Shift+R', 'take the file back', 'backFile'],
+  ['R', 'take the hunk back', 'back'], ['Shift+R', 'take the file back', 'backFile'], [',', 'the turn before', 'olderTurn'], ['.', 'the turn after', 'newerTurn'],
 ]
 
 // The entry that a key stands for; null for others, and while somebody writes.
 export const keyed = (table, event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || /TEXTAREA|INPUT/.test(event.target.tagName)) return null
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || /TEXTAREA|INPUT|SELECT/.test(event.target.tagName)) return null
   const pressed = `${event.shiftKey && /^[a-z]$/i.test(event.key) ? 'Shift+' : ''}${event.key.length === 1 ? event.key.toUpperCase() : event.key}`
   return table.find(([keys]) => keys === pressed) ?? null
 }

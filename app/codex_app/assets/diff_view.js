@@ -7,7 +7,7 @@ const store = view => { try { localStorage.setItem(VIEW, view) } catch {} }
 
 const PIECE_CHARS = 120_000
 
-const same = (one, other) => one.html.replace(/ data-file="\d+"/, '') === other.html.replace(/ data-file="\d+"/, '') && one.state === other.state && one.back === other.back
+const same = (one, other) => one.html.replace(/ data-file="\d+"/, '') === other.html.replace(/ data-file="\d+"/, '') && one.state === other.state && one.back === other.back && one.beside === other.beside
 
 // The lines of a file in pieces of whole hunks.
 const pieces = body => {

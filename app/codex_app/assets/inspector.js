@@ -1,7 +1,7 @@
 // The inspector at the right: tabs; some are plain DOM of ours, some live in the one frame that Panel serves.
 import {keep, kept, make} from '/assets/dom.js'
 
-const START_MS = 20000
+const START_MS = 90000   // a busy machine takes long to load Panel
 const RETRY_MS = 1500
 const LIVE_MS = 1000
 

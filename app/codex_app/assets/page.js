@@ -81,7 +81,7 @@ const conversation = new Conversation({
 })
 const composer = new Composer({ask, send: message => link.ask({type: 'send', ...message}, {again: true}), registry, failed: say})
 const tree = new Tree({
-  rows: () => ask({type: 'tree'}), changes: threads => ask({type: 'compare', threads}), here: () => S.thread, after: back,
+  rows: () => ask({type: 'tree'}), compare: (nodes, alone) => ask({type: 'compare', nodes, alone}), body: (side, file) => ask({type: 'compared_file', side, file}), here: () => S.thread, after: back,
   open: (thread, number) => { if (thread === S.thread) return number === null || reveal(number); S.target = number; go(thread) },
   fork: (thread, number) => registry.page.forkAfter(number, thread).catch(error => say(error.message)),
 })

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,20 +138,24 @@ class Checkpoints:
 
     # Asked about
 
-    async def changes(self, turn: int | None) -> Changes:
+    async def changes(self, turn: int | None, *, since: float = 0, until: float = math.inf) -> Changes:
         """What a turn changed, or the whole thread; while it runs, so far.
 
         Args:
             turn: Counted from 1; 0: the newest; None: the thread.
+            since: Seconds since 1970; without `turn`: only turns that began then or later.
+            until: Only turns that began before; what is missing then is nobody's fault, so nothing is raised.
 
         Raises:
             ThreadError: There is no such turn, or nothing is recorded.
         """
         async with self._lock:
             found = await self._opened()
+            began = found.began
             if turn == 0:
                 turn = found.turns or None
-            compared, more = await self._compared(turn)
+            span = _begun(began, since, until) if turn is None else (turn, turn)
+            compared, more = ([], 0) if span is None else await self._compared(*span)
             from codex_kernel.changes.compare import shown
 
             root = Path(found.root)
@@ -158,32 +163,29 @@ class Checkpoints:
             note = f"{more} more files changed" if more else "" if found.checkpoints else UNKNOWN
             if self._passed_over is not None:
                 note = TOO_MANY
-            return Changes(root=found.root, turn=turn, turns=found.turns, files=files, note=note)
+            return Changes(root=found.root, turn=turn, turns=found.turns, began=began, files=files, note=note)
 
-    async def _compared(self, turn: int | None) -> tuple[list[Compared], int]:
+    async def _compared(self, first: int, last: int) -> tuple[list[Compared], int]:
         from codex_kernel.changes.compare import MAX_FILES, changed, renamed, with_texts
 
         found = await self._opened()
         if not found.checkpoints:
             return [], 0
-        before, after = await self._around(found, turn)
+        before, after = await self._around(found, first, last)
         changes = await asyncio.to_thread(changed, before, after)
         texts = await self._texts(Path(found.root), found, changes[:MAX_FILES])
         compared = await asyncio.to_thread(lambda: [with_texts(change, texts) for change in changes[:MAX_FILES]])
         return renamed([one for one in compared if one is not None]), max(0, len(changes) - MAX_FILES)
 
-    async def _around(self, found: CheckpointLog, turn: int | None) -> tuple[Files, Files]:
-        before = next(
-            (point for point in found.checkpoints if point.point == "start" and turn in (None, point.turn)), None
-        )
-        if before is None:
-            raise ThreadError(f"this thread has no turn {turn} with commands or patches")
-        if found.is_open() and turn in (None, found.turns):  # it runs, or the agent died in it
+    async def _around(self, found: CheckpointLog, first: int, last: int) -> tuple[Files, Files]:
+        if first > found.turns:
+            raise ThreadError(f"this thread has no turn {first} with commands or patches")
+        if found.is_open() and last >= found.turns:  # it runs, or the agent died in it
             files = await self._scan(Path(found.root), found)
-            return found.before(turn), files if files is not None else found.files
-        around = found.around(turn)
+            return found.before(first), files if files is not None else found.files
+        around = found.around(first, last)
         if around is None:
-            raise ThreadError(f"how turn {turn} ended is not known: the agent ended in it")
+            raise ThreadError(f"how turn {last} ended is not known: the agent ended in it")
         return around
 
     async def _texts(self, root: Path, found: CheckpointLog, changes: Sequence[Change]) -> Texts:
@@ -208,7 +210,8 @@ class Checkpoints:
         async with self._lock:
             found = await self._opened()
             root = Path(found.root)
-            compared, _ = await self._compared(found.turns or None if turn == 0 else turn)
+            newest = found.turns
+            compared, _ = await self._compared(*((1, newest) if turn is None else (turn or newest, turn or newest)))
             edits, done, left = await asyncio.to_thread(_edits, compared, parts, root, may_write)
             if edits:
                 from codex_kernel.changes.revert import as_patch
@@ -222,6 +225,12 @@ class Checkpoints:
                     now = {path: entry for path, entry in files.items() if path in touched}
                     await asyncio.to_thread(found.add, found.root, found.turns, "reverted", {**kept, **now})
             return Reverted(tuple(done), tuple(left))
+
+
+def _begun(began: Sequence[float], since: float, until: float) -> tuple[int, int] | None:
+    """Numbers of the first and the last turn that began in a stretch of time; None for none of them."""
+    found = [turn for turn, at in enumerate(began, 1) if since <= at < until]
+    return (found[0], found[-1]) if found else None
 
 
 def _edits(

@@ -117,30 +117,40 @@ class CheckpointLog:
         self.pack = Pack(self._folder / "texts")
         self.checkpoints, self.files = [], {}
 
-    def around(self, turn: int | None) -> tuple[Files, Files] | None:
-        """The files before and after a turn, or the whole thread; None when it has no such turn, or no end yet.
+    @property
+    def began(self) -> tuple[float, ...]:
+        """For each turn, in seconds since 1970, when it first ran something."""
+        return tuple(point.at for point in self.checkpoints if point.point == "start")
 
-        What was taken back counts for the newest turn and for the thread.
+    def around(self, first: int, last: int) -> tuple[Files, Files] | None:
+        """The files before and after some turns; None when it has none of them, or their end is not known.
+
+        What was taken back counts for the turn that was the newest then.
         """
         before: Files | None = None
         end: Files | None = None
+        is_open = False
         files: Files = {}
         for checkpoint in self.checkpoints:
             files = after(files, checkpoint)
-            if checkpoint.point == "start" and before is None and turn in (None, checkpoint.turn):
-                before = files
-            elif checkpoint.point != "start" and before is not None and turn in (None, checkpoint.turn):
-                end = files
-            elif before is not None and end is None and turn is not None and checkpoint.turn > turn:
-                end = files  # the agent died in that turn: as the next one found them
+            if checkpoint.turn > last:
+                if is_open:
+                    end = files  # the agent died in the last of them: as the next one found them
+                break
+            if checkpoint.turn >= first:
+                is_open = checkpoint.point == "start"
+                if not is_open:
+                    end = files
+                elif before is None:
+                    before = files
         return None if before is None or end is None else (before, end)
 
-    def before(self, turn: int | None) -> Files:
-        """The files before a turn, or the whole thread; empty for none."""
+    def before(self, first: int) -> Files:
+        """The files before a turn; empty for none."""
         files: Files = {}
         for checkpoint in self.checkpoints:
             files = after(files, checkpoint)
-            if checkpoint.point == "start" and turn in (None, checkpoint.turn):
+            if checkpoint.point == "start" and checkpoint.turn >= first:
                 return files
         return {}
 

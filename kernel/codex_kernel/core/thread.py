@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -600,13 +601,15 @@ class Thread:
         elif op.decision is ReviewDecision.ABORT:
             self._interrupt()
 
-    async def changes(self, turn: int | None) -> Changes:
+    async def changes(self, turn: int | None, *, since: float = 0, until: float = math.inf) -> Changes:
         """What a turn, or the whole thread (None), changed in its directory; 0 is the newest turn.
+
+        Of the thread, `since` and `until` (seconds since 1970) leave the turns that began then.
 
         Raises:
             CodexError: It is not recorded.
         """
-        return await self._state.checkpoints.changes(turn)
+        return await self._state.checkpoints.changes(turn, since=since, until=until)
 
     async def _revert(self, id: str, op: RevertChanges) -> None:
         if self._turn is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -90,11 +91,17 @@ async def diff(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 async def changes(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:
-    """`{turn}`: what a turn changed (0: the newest), or the thread, as `codex_protocol.changes.Changes`."""
+    """`{turn}`: what a turn changed (0: the newest), or the thread, as `codex_protocol.changes.Changes`.
+
+    `{since, until}`, in seconds since 1970: what those of its turns changed that began then.
+    """
     turn = arguments.get("turn")
     if turn is not None and (not isinstance(turn, int) or isinstance(turn, bool) or turn < 0):
         raise UsageError("'turn' must be a number, or missing for the whole thread")
-    return msgspec.to_builtins(await (await agent.thread()).changes(turn))
+    since, until = arguments.get("since", 0), arguments.get("until", math.inf)
+    if not all(isinstance(time, int | float) and not isinstance(time, bool) for time in (since, until)):
+        raise UsageError("'since' and 'until' must be numbers of seconds")
+    return msgspec.to_builtins(await (await agent.thread()).changes(turn, since=since, until=until))
 
 
 async def status(agent: Agent, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from codex_kernel.changes.checkpoints import Checkpoints
@@ -14,6 +15,7 @@ from codex_kernel.model.scripted import calls, custom, says
 from codex_protocol.changes import Changes, RevertPart
 from codex_protocol.errors import ThreadError
 from codex_protocol.events import ChangesReverted, Error, TurnAborted
+from codex_protocol.items import Message
 from codex_protocol.ops import Interrupt, RevertChanges, TextInput, UserInput
 from codex_store.home import Home
 from codex_store.thread_changes import delete
@@ -77,6 +79,14 @@ async def test_what_commands_and_patches_changed_is_shown_by_turn_and_for_the_th
         whole = await watched.thread.changes(None)
         assert "+LINE 30" in whole.files[0].diff
         assert "+LINE 2\n" in whole.files[0].diff
+        assert [len(whole.began), *sorted(whole.began)] == [2, *whole.began]
+        until = await watched.thread.changes(None, until=whole.began[1])
+        assert until.files == tuple(
+            msgspec.structs.replace(file, state="edited") if file.path == "a.txt" else file for file in first.files
+        )
+        since = await watched.thread.changes(None, since=whole.began[1])
+        assert since.files == second.files
+        assert (await watched.thread.changes(None, until=whole.began[0])).files == ()
         with pytest.raises(ThreadError, match="no turn 3"):
             await watched.thread.changes(3)
 
@@ -98,7 +108,9 @@ async def test_a_restarted_thread_still_knows_and_takes_back(tmp_path: Path, wor
         assert (await watched.thread.changes(None)).files == ()
         assert (work / "dirty.txt").read_text() == "the user's own\n"
         await watched.turn()
-        assert "took back" in watched.sent()[-2].text()
+        told = watched.sent()[-2]
+        assert isinstance(told, Message)
+        assert "took back" in told.text()
 
 
 async def test_one_hunk_is_taken_back_beside_what_the_user_edited_elsewhere(tmp_path: Path, work: Path):

@@ -1,12 +1,17 @@
-"""One piece of the conversation as the page holds it: fields that are set at once, and text or output that grows."""
+"""One piece of the conversation as the page holds it: fields that are set at once, and text or output that grows.
+
+What is long is drawn when somebody looks: of a thread that is opened most is never asked for.
+"""
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from typing import Any
 
-from codex_render import ansi_html
+from codex_render import ansi_html, diff_html
 from codex_render.ansi_html import AnsiStream
+from codex_render.diff_files import FileDiff
 from codex_render.file_links import OpenFile
 from codex_render.markdown_stream import MarkdownStream
 from codex_render.safe_text import visible
@@ -55,15 +60,24 @@ class Entry:
 class PatchEntry(Entry):
     """A patch: its files, and the diffs where they are not large."""
 
-    __slots__ = ("_html",)
+    __slots__ = ("_diffs", "_html")
 
-    def __init__(self, html: str, **fields: Any) -> None:
+    def __init__(self, diffs: Sequence[FileDiff], **fields: Any) -> None:
+        super().__init__("patch", state="running", **fields)
+        self._diffs = diffs
+        self._html: str | None = None
+
+    def view(self) -> Json:
+        """All of it, as it was last told."""
+        html = self.whole_html()
         large = len(html) > _LARGE_CHARS
-        super().__init__("patch", state="running", html="" if large else html, large=large, **fields)
-        self._html = html
+        return {**self.fields, "html": "" if large else html, "large": large}
 
     def whole_html(self) -> str:
         """The diffs."""
+        if self._html is None:
+            self._html = diff_html.to_html(self._diffs)
+            self._diffs = ()
         return self._html
 
 
@@ -84,15 +98,18 @@ class TextEntry(Entry):
 
     def finish(self) -> None:
         """It is whole."""
-        self._stream.finish()
         self.set(live=False)
 
     def view(self) -> Json:
         """All of it, as it was last told."""
+        if not self.fields["live"]:
+            self._stream.finish()
         return {**self.fields, "blocks": self._stream.blocks, "tail": visible(self._stream.unformatted)}
 
     def growth(self) -> Json | None:
         """The blocks that changed: `[number, html or null, appended text or null]`."""
+        if not self.fields["live"]:
+            return None
         changes = self._stream.changes()
         if not changes:
             return None
@@ -107,12 +124,14 @@ class TextEntry(Entry):
 class CommandEntry(Entry):
     """A command and its output: `lines` that stay, `tail` that is still being written."""
 
-    __slots__ = ("_decoders", "_lines", "_screen", "_tail")
+    __slots__ = ("_decoders", "_lines", "_output", "_screen", "_tail")
 
     def __init__(self, **fields: Any) -> None:
         super().__init__("command", state="running", **fields)
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
         self._screen = AnsiStream()
+        self._output: str | None = None
+        """What it came to, until that is drawn."""
         self._lines = ""
         self._tail = ""
 
@@ -125,13 +144,13 @@ class CommandEntry(Entry):
 
     def end(self, output: str, **fields: Any) -> None:
         """It ended; `output` is what it came to, the middle cut out when it was long."""
-        self._lines, self._tail = ansi_html.to_html(output), ""
+        self._output, self._tail = output, ""
         self._screen = AnsiStream()
         self.set(**fields)
 
     def view(self) -> Json:
         """All of it, as it was last told."""
-        lines = self._lines.splitlines(keepends=True) if self.fields["state"] != "running" else []
+        lines = self.whole_html().splitlines(keepends=True) if self.fields["state"] != "running" else []
         omitted = len(lines) - _FIRST_LINES - _LAST_LINES
         if omitted <= _FIRST_LINES:
             return {**self.fields, "lines": self._lines, "tail": self._tail}
@@ -145,6 +164,8 @@ class CommandEntry(Entry):
 
     def whole_html(self) -> str:
         """All of the output that is kept."""
+        if self._output is not None:
+            self._lines, self._output = ansi_html.to_html(self._output), None
         return self._lines
 
     def growth(self) -> Json | None:

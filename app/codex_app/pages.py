@@ -5,34 +5,15 @@ from __future__ import annotations
 import html
 import logging
 import secrets
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
+from codex_app.page_files import assets, import_map, scripts_of, version
 from codex_app.security import COOKIE_DAYS, Gate, headers_for
 
 log = logging.getLogger(__name__)
 
-_ASSETS = Path(__file__).with_name("assets")
-_STYLES = (
-    "page",
-    "thread_list",
-    "head",
-    "conversation",
-    "composer",
-    "backtrack",
-    "tree",
-    "dialogs",
-    "review",
-    "search",
-    "first_run",
-    "inspector",
-    "narrow",
-)
-"""Sent as one sheet, in this order; the colours and what is drawn in a message come before, from `codex_render`."""
-_KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _MAX_TOKEN = 200
 
 
@@ -52,14 +33,18 @@ class Page(RequestHandler):
 
     def _html(self, body: str, *, title: str, script: str, style: str) -> None:
         nonce = html.escape(self.nonce)
+        loaded = scripts_of(script)
+        ahead = "".join(f'<link rel="modulepreload" nonce="{nonce}" href="{address}">' for address in loaded.values())
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta name="color-scheme" content="light dark">'
             f"<title>{html.escape(title)}</title>"
-            f'<link rel="icon" href="/assets/icon.svg"><link rel="stylesheet" nonce="{nonce}" href="/assets/{style}">'
-            f'<script type="module" nonce="{nonce}" src="/assets/{script}"></script></head>{body}</html>'
+            f'<script type="importmap" nonce="{nonce}">{import_map(loaded)}</script>{ahead}'
+            f'<link rel="icon" href="/assets/icon.svg">'
+            f'<link rel="stylesheet" nonce="{nonce}" href="/assets/{style}?v={version()}">'
+            f'<script type="module" nonce="{nonce}" src="{loaded[f"/assets/{script}"]}"></script></head>{body}</html>'
         )
 
 
@@ -141,21 +126,6 @@ class Asset(Page):
             raise HTTPError(404)
         kind, data = found
         self.set_header("Content-Type", kind)
-        self.set_header("Cache-Control", "no-cache")
+        kept = self.get_query_argument("v", "") == version()
+        self.set_header("Cache-Control", "private, max-age=31536000, immutable" if kept else "no-cache")
         self.finish(data)
-
-
-@lru_cache(maxsize=1)
-def assets() -> dict[str, tuple[str, bytes]]:
-    """Every file the page is made of, by name: kind and content."""
-    from codex_render.styles import css
-
-    found = {
-        file.name: (_KINDS[file.suffix], file.read_bytes())
-        for file in sorted(_ASSETS.iterdir())
-        if file.suffix in _KINDS
-    }
-    sheet = css().encode() + b"".join(found.pop(f"{name}.css")[1] for name in _STYLES)
-    found["page.css"] = (_KINDS[".css"], sheet)
-    found["frame.css"] = (_KINDS[".css"], css().encode() + found["frame.css"][1])
-    return found

@@ -18,7 +18,6 @@ from codex_protocol.events import (
     TurnContextChanged,
 )
 from codex_protocol.policy import mode_of
-from codex_render import diff_html
 from codex_render.command_words import describe, script_of
 from codex_render.diff_files import FileDiff, of_changes
 from codex_render.safe_text import one_line, safe_json, visible
@@ -42,12 +41,12 @@ def command_fields(begun: ExecCommandBegin) -> Json:
 
 
 def patch_fields(changes: Mapping[str, FileChange], cwd: str) -> Json:
-    """A patch as its files' diffs, paths relative to the thread's directory."""
+    """A patch that was made: what `PatchEntry` takes, paths relative to the thread's directory."""
     return file_fields(of_changes({relative(path, cwd): change for path, change in changes.items()}))
 
 
 def file_fields(files: Sequence[FileDiff]) -> Json:
-    """A patch as the diffs of its files."""
+    """What `PatchEntry` takes for the diffs of these files."""
     names = [one_line(file.path) for file in files]
     verbs = {file.status for file in files}
     verb = {"added": "Add", "deleted": "Delete", "renamed": "Move"}.get(next(iter(verbs), ""), "Edit")
@@ -57,7 +56,7 @@ def file_fields(files: Sequence[FileDiff]) -> Json:
         "added": sum(file.added for file in files),
         "removed": sum(file.removed for file in files),
         "files": [[one_line(file.path), file.added, file.removed] for file in files],
-        "html": diff_html.to_html(files),
+        "diffs": files,
         "error": "",
     }
 

@@ -42,11 +42,11 @@ from codex_protocol.attach import (
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import NumberedEvent
 from codex_protocol.ops import Op
+from codex_protocol.wire import Message, Wire, WireError
 
 if TYPE_CHECKING:
     import zmq
     import zmq.asyncio
-    from jupyter_client.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching_up: asyncio.Task[None] | None = None
         self._closed = False
-        self._session: Session
+        self._wire = _wire_of(info)
         self._control: zmq.asyncio.Socket
         self._iopub: zmq.asyncio.Socket
 
@@ -212,17 +212,18 @@ class Connection:
             raise self.lost
         if self._closed:
             raise ThreadError("the connection to the thread is closed")
-        message = self._session.msg(REQUEST_TYPE, msgspec.to_builtins(request))  # pyright: ignore[reportUnknownMemberType]
+        frames = self._wire.pack(REQUEST_TYPE, request)
+        id = self._wire.message_id(frames)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._replies[message["header"]["msg_id"]] = answer
+        self._replies[id] = answer
         try:
-            await self._control.send_multipart(self._session.serialize(message))  # pyright: ignore[reportUnknownMemberType]
+            await self._control.send_multipart(frames)
             async with asyncio.timeout(timeout_s):
                 content = await answer
         except TimeoutError:
             raise KernelLost(f"the agent did not answer within {timeout_s:g} seconds") from None
         finally:
-            self._replies.pop(message["header"]["msg_id"], None)
+            self._replies.pop(id, None)
         if content.get("status") == "error":
             raise ThreadError(str(content.get("evalue") or "the agent could not answer"))
         reply = read_reply(content)
@@ -244,10 +245,7 @@ class Connection:
     def _open(self) -> None:
         import zmq
         import zmq.asyncio
-        from jupyter_client.session import Session
 
-        key, scheme = str(self._info.get("key", "")), str(self._info.get("signature_scheme", "hmac-sha256"))
-        self._session = Session(key=key.encode(), signature_scheme=scheme, username="codex")
         context = zmq.asyncio.Context.instance()
         self._control = self._socket(context, zmq.DEALER, "control")
         self._iopub = self._socket(context, zmq.SUB, "iopub")
@@ -298,11 +296,11 @@ class Connection:
     async def _read_control(self) -> None:
         while True:
             message = self._unpack(await self._control.recv_multipart())
-            if message is None or message["msg_type"] != REPLY_TYPE:
+            if message is None or message.type != REPLY_TYPE:
                 continue
-            answer = self._replies.get(message["parent_header"].get("msg_id", ""))
+            answer = self._replies.get(message.parent_id)
             if answer is not None and not answer.done():
-                answer.set_result(message["content"])
+                answer.set_result(message.content)
 
     async def _read_iopub(self) -> None:
         count = 0
@@ -311,19 +309,18 @@ class Connection:
             count += 1
             if not count % _BURST:
                 await asyncio.sleep(0)  # a flood must not keep the loop to itself
-            if message is None or message["msg_type"] != EVENT_TYPE:
+            if message is None or message.type != EVENT_TYPE:
                 continue
             try:
-                self._tell(self._order.take_event(message["content"]))
+                self._tell(self._order.take_event(message.content))
             except UsageError as error:
                 log.warning("%s", error)
             self._look_for_gap()
 
-    def _unpack(self, frames: list[bytes]) -> dict[str, Any] | None:
+    def _unpack(self, frames: list[bytes]) -> Message | None:
         try:
-            _, parts = self._session.feed_identities(frames)
-            return self._session.deserialize(parts)
-        except Exception as error:  # whatever others put there: a wrong signature, no JSON
+            return self._wire.unpack(frames)
+        except WireError as error:  # whatever others put there
             log.warning("dropped a message that is none of the kernel's: %s", error)
             return None
 
@@ -415,6 +412,13 @@ class Connection:
                 answer.set_exception(error)
         for on_lost in tuple(self._on_lost):
             on_lost(error)
+
+
+def _wire_of(info: Mapping[str, Any]) -> Wire:
+    try:
+        return Wire(str(info.get("key", "")).encode(), str(info.get("signature_scheme", "hmac-sha256")))
+    except WireError as error:
+        raise UsageError(f"the connection file cannot be used: {error}") from error
 
 
 def _unexpected(reply: Reply) -> ThreadError:

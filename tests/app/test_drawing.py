@@ -6,8 +6,10 @@ import base64
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from codex_app.drawing import Drawing
+from codex_app.hub import PAGE, Hub
 from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot
 from codex_protocol.items import (
@@ -23,6 +25,9 @@ from codex_protocol.items import (
     encode_item,
     user_message,
 )
+from codex_render import markdown_stream
+from codex_render.file_links import OpenFile
+from codex_render.markdown import Block
 from tests.app.test_hub import CONFIGURED, SETTINGS, exec_begin, exec_end
 from tests.app.test_uploads import PNG
 
@@ -163,3 +168,25 @@ def test_what_is_no_whole_patch_is_shown_as_it_was_called() -> None:
     drawing = restored(CustomToolCall(name="apply_patch", input="*** Begin Patch\n<b>", call_id="c1"))
     (entry,) = (entry.view() for entry in drawing.entries.values())
     assert (entry["kind"], entry["script"], entry["state"]) == ("command", "*** Begin Patch\n<b>", "failed")
+
+
+def test_of_a_long_thread_only_what_is_shown_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    render = markdown_stream.render_block
+
+    def counted(block: Block, lines: list[str], open_file: OpenFile | None) -> str:
+        drawn.append(lines[block.start])
+        return render(block, lines, open_file)
+
+    monkeypatch.setattr(markdown_stream, "render_block", counted)
+    hub = Hub()
+    items = [encode_item(assistant_message(f"answer {n}")) for n in range(4 * PAGE)]
+    told = tuple(msgspec.json.decode(item) for item in items)
+    hub.apply(Snapshot(configured=CONFIGURED, settings=SETTINGS, items=told, events=()))
+    hub.flush()
+    hub.snapshot()
+    assert drawn == [f"answer {n}" for n in range(3 * PAGE, 4 * PAGE)]
+    older = hub.older(
+        next(id for id, entry in hub.drawing.entries.items() if getattr(entry, "text", "") == f"answer {3 * PAGE}")
+    )
+    assert older["items"][0][1]["blocks"] == [f"<p>answer {2 * PAGE}</p>\n"]

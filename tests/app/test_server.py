@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from codex_app.desk import Desk, Launch
 from codex_app.link import Tabs
-from codex_app.pages import assets
+from codex_app.page_files import assets, scripts_of
 from codex_app.place import Place
 from codex_app.rooms import Room, Viewer
 from codex_app.server import PageServer, application, serving
@@ -136,8 +137,26 @@ async def test_every_answer_carries_the_policy_and_no_script_runs_without_its_no
             nonces.add(answer.headers["Content-Security-Policy"].split("'nonce-")[1].split("'")[0])
             text = answer.body.decode()
             if answer.headers["Content-Type"].startswith("text/html"):
-                assert text.count("<script") == text.count('<script type="module" nonce="')
+                carried = re.findall(r'<script type="(?:module|importmap)" nonce="(\S+?)"', text)
+                assert set(carried) <= nonces
+                assert len(carried) == text.count("<script")
         assert len(nonces) == len(ROUTES)
+
+
+async def test_a_page_loads_all_its_modules_at_once_and_each_version_is_kept(tmp_path: Path) -> None:
+    scripts = {name for name in assets() if name.endswith(".js")}
+    loaded = [scripts_of(name) for name in ("page.js", "open.js", "frame.js")]
+    assert {address.removeprefix("/assets/") for each in loaded for address in each} == scripts
+    async with running(tmp_path) as page:
+        text = (await fetch(page, "/", Cookie=cookie(page))).body.decode()
+        for address, versioned in loaded[0].items():
+            assert '<link rel="modulepreload" nonce="' in text
+            assert f'href="{versioned}"' in text
+            assert f'"{address}": "{versioned}"' in text
+        kept = await fetch(page, loaded[0]["/assets/dom.js"], Cookie=cookie(page))
+        assert "immutable" in kept.headers["Cache-Control"]
+        for other in ("/assets/dom.js", "/assets/dom.js?v=0123456789abcdef"):
+            assert (await fetch(page, other, Cookie=cookie(page))).headers["Cache-Control"] == "no-cache"
 
 
 async def test_panels_routes_are_behind_the_gate_and_those_that_we_do_not_use_are_closed(tmp_path: Path) -> None:

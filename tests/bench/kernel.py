@@ -23,8 +23,8 @@ from typing import Any
 import zmq
 
 from codex_client.fork_server import start_kernel
-from codex_kernel.jupyter.wire import Wire
 from codex_protocol.attach import KernelOptions
+from codex_protocol.wire import Wire
 
 PATIENCE_MS = 60_000
 KERNEL = [sys.executable, "-P", "-m", "codex_kernel.jupyter", "-f"]

@@ -10,9 +10,9 @@ from codex_kernel.jupyter.cell_context import STOPPED, CellContext, Interrupted
 from codex_kernel.jupyter.cell_text import parse_cell
 from codex_kernel.jupyter.outputs import Outputs, style_of
 from codex_kernel.jupyter.questions import Asker
-from codex_kernel.jupyter.wire import Message
 from codex_protocol.errors import CodexError
 from codex_protocol.ops import Interrupt
+from codex_protocol.wire import Message
 
 if TYPE_CHECKING:
     from codex_kernel.jupyter.kernel import Kernel

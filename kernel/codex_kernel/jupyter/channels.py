@@ -12,7 +12,7 @@ import msgspec
 import zmq
 
 from codex_kernel.jupyter.connection import Sockets
-from codex_kernel.jupyter.wire import EMPTY, Message, Wire, WireError
+from codex_protocol.wire import EMPTY, Message, Wire, WireError
 
 log = logging.getLogger(__name__)
 

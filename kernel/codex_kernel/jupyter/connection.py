@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import zmq
 
-from codex_kernel.jupyter.wire import MAX_MESSAGE_BYTES
 from codex_protocol.errors import CodexError
+from codex_protocol.wire import MAX_MESSAGE_BYTES
 
 CHANNELS = ("shell", "control", "iopub", "stdin", "hb")
 _KINDS = {

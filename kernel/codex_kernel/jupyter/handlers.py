@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from codex_kernel.jupyter.wire import PROTOCOL_VERSION, Message
 from codex_protocol.attach import COMM_TARGET
 from codex_protocol.errors import UsageError
 from codex_protocol.version import VERSION
+from codex_protocol.wire import PROTOCOL_VERSION, Message
 
 if TYPE_CHECKING:
     from codex_kernel.jupyter.kernel import Kernel

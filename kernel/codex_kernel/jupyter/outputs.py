@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from codex_kernel.jupyter.channels import Channels
-from codex_kernel.jupyter.wire import Message
+from codex_protocol.wire import Message
 
 if TYPE_CHECKING:
     from codex_render.bundles import Bundle

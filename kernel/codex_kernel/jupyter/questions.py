@@ -13,7 +13,6 @@ from codex_kernel.jupyter.agent import Agent
 from codex_kernel.jupyter.channels import Channels
 from codex_kernel.jupyter.outputs import Outputs
 from codex_kernel.jupyter.question_text import answer_of, question_of, resolved_words
-from codex_kernel.jupyter.wire import Message
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalRequest,
@@ -25,6 +24,7 @@ from codex_protocol.events import (
 )
 from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, PatchApproval
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.wire import Message
 from codex_render.safe_text import one_line
 
 Request = ApprovalRequest

@@ -92,7 +92,7 @@ def serve(
     import zmq
 
     from codex_kernel.jupyter.connection import Sockets, is_plain_tcp, read_connection, write_connection
-    from codex_kernel.jupyter.wire import Wire, WireError
+    from codex_protocol.wire import Wire, WireError
 
     lines = logging.StreamHandler()
     lines.setFormatter(LogLines())
@@ -130,7 +130,7 @@ async def _serve(
     from codex_kernel.jupyter.connection import Sockets
     from codex_kernel.jupyter.kernel import Kernel
     from codex_kernel.jupyter.lifetime import watch
-    from codex_kernel.jupyter.wire import Wire
+    from codex_protocol.wire import Wire
 
     assert isinstance(sockets, Sockets)  # noqa: S101 - imported late
     assert isinstance(wire, Wire)  # noqa: S101 - imported late

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from codex_kernel.jupyter import wire
+from codex_protocol import wire
 from codex_kernel.model.scripted import calls, fails, says, waits
 from tests.support.kernels import HesitantModel, running_kernel, text_of
 

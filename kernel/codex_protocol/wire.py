@@ -70,7 +70,7 @@ EMPTY = msgspec.Raw(b"{}")
 
 
 class Wire:
-    """Packs and unpacks the messages of one kernel."""
+    """Packs and unpacks the messages of one kernel, or of one client of it."""
 
     def __init__(self, key: bytes, scheme: str = "hmac-sha256") -> None:
         """Sign with `key`; an empty one signs nothing and takes everything.

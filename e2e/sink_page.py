@@ -99,8 +99,9 @@ async def serve(home: Home) -> None:
             return [_tile(room) for room in rooms.values()]
 
     async with serving(home, Place(home)) as page:
-        page.desk.__class__ = BadDesk
-        page.desk._rooms.update(rooms)
+        desk = (await page.workbench()).desk
+        desk.__class__ = BadDesk
+        desk._rooms.update(rooms)
         print(page.link("bad-0"), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

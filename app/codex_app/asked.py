@@ -12,7 +12,6 @@ from codex_protocol.policy import ApprovalPolicy, Effort, SandboxMode, Summary
 from codex_protocol.rules import RuleDecision
 
 Short = Annotated[str, Meta(max_length=200)]
-MAX_MESSAGE_BYTES = 4 << 20
 _Text = Annotated[str, Meta(max_length=1_000_000)]
 _Path = Annotated[str, Meta(max_length=4096)]
 _Word = Annotated[str, Meta(max_length=4096)]

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from codex_app.following import FollowedRoom
+from codex_app.launches import Launch, is_launch, new_launch
 from codex_app.rooms import Room
 from codex_app.tiles import Filter, tiles
 from codex_client.connection import Connection
 from codex_client.fork_server import start_kernel
 from codex_client.launch import OwnKernel
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.ops import (
     LocalImageInput,
@@ -41,20 +41,8 @@ from codex_store.writer_lock import held_threads
 log = logging.getLogger(__name__)
 
 CLIENT = "page"
-LAUNCH = "launch-"
 _END_TRIES = 100
 _END_WAIT_S = 0.05
-
-
-class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """What a `codex` command asks for: a thread in its own surroundings."""
-
-    options: KernelOptions
-    env: dict[str, str]
-    umask: int
-    prompt: str = ""
-    images: tuple[str, ...] = ()
-    """Absolute paths."""
 
 
 class Desk:
@@ -72,9 +60,9 @@ class Desk:
         self.on_news: Callable[[], None] = lambda: None
         """Called when a thread began or ended to work or to wait for a person."""
 
-    def launch(self, launch: Launch, then: tuple[Op, ...] = ()) -> str:
-        """Begin to open a thread, which is asked `then` first; what to ask for it by."""
-        self.last = LAUNCH + secrets.token_hex(6)
+    def launch(self, launch: Launch, then: tuple[Op, ...] = (), *, name: str = "") -> str:
+        """Begin to open a thread, which is asked `then` first; what to ask for it by: `name`, if that is given."""
+        self.last = name or new_launch()
         self._asked[self.last] = launch
         task = asyncio.ensure_future(self._launch(launch, then))
         task.add_done_callback(_look_at)
@@ -87,7 +75,7 @@ class Desk:
         Raises:
             CodexError: It cannot be opened, or there is none.
         """
-        if name.startswith(LAUNCH) or not name:
+        if is_launch(name) or not name:
             task = self._launches.get(name or self.last)
             if task is None:
                 raise ThreadError("this thread was opened by a server that has ended; choose it from the list")

@@ -30,12 +30,12 @@ class PanelMount(Router):
 
     Args:
         desk: Whose threads are shown.
+        application: The page's, whose handlers answer until Panel's do.
         host: What the page is reached by, as `127.0.0.1:7331`.
     """
 
-    def __init__(self, desk: Desk, host: str) -> None:
-        self.application: Application
-        """The page's, whose handlers answer until Panel's do; set by it."""
+    def __init__(self, desk: Desk, application: Application, host: str) -> None:
+        self._application = application
         self.problem = ""
         """Why there is no Panel, in one sentence."""
         self._desk = desk
@@ -58,9 +58,9 @@ class PanelMount(Router):
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Panel's handler for the few paths that it serves."""
         if request.path == READY:
-            return self.application.get_handler_delegate(request, Ready, {"mount": self})
+            return self._application.get_handler_delegate(request, Ready, {"mount": self})
         if self.panel is None:
-            return self.application.get_handler_delegate(request, Refused)
+            return self._application.get_handler_delegate(request, Refused)
         return self.panel.find_handler(request, **kwargs)
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
 COOKIE_DAYS = 30
+MAX_MESSAGE_BYTES = 4 << 20
+"""What a tab may say at once."""
 ENTRY = "/open"
 """The only path without a cookie: turns a one-time link into one. Its GET changes nothing: a preview burns nothing."""
 _PUBLIC = frozenset({ENTRY, "/assets/open.js", "/assets/open.css", "/assets/icon.svg"})

@@ -7,31 +7,27 @@ import contextlib
 import html
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from codex_app.asked import MAX_MESSAGE_BYTES
-from codex_app.desk import Desk, Launch
-from codex_app.export_routes import ROUTES as EXPORT
-from codex_app.export_routes import ThreadFile, ThreadSecrets
-from codex_app.file_routes import UPLOAD, ThreadImage, UploadedImage, UploadFile
-from codex_app.link import Link, Tabs
-from codex_app.mount import PREFIX, PanelMount
+from codex_app.later import Later
+from codex_app.launches import Launch, new_launch
 from codex_app.pages import Asset, Entry, Refused, Shell
 from codex_app.place import PageSecrets, Place
-from codex_app.security import Gate, install
-from codex_app.uploads import Uploads
+from codex_app.security import MAX_MESSAGE_BYTES, Gate, install
 from codex_protocol.errors import CodexError
 from codex_store.home import Home
+
+if TYPE_CHECKING:
+    from codex_app.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -103,26 +99,84 @@ async def _serve_until_stopped(
         say(f"The workbench is at {link}")
         say("(good once, for 15 minutes; Ctrl-C ends the page, not the threads)")
         _show(place, link, browser=browser)
+        await page.workbench()
         await stop.wait()
 
 
 class PageServer:
-    """A server that listens."""
+    """A server that listens; what draws threads is loaded meanwhile."""
 
-    def __init__(self, gate: Gate, desk: Desk, panel: PanelMount, port: int) -> None:
+    def __init__(self, home: Home, port: int, gate: Gate) -> None:
         """Made by `serving`."""
-        self.panel = panel
-        self.gate = gate
-        self.desk = desk
         self.port = port
+        self.gate = gate
+        self.application = Application(
+            [
+                (r"/", Shell),
+                (r"/open", Entry, {"gate": gate}),
+                (r"/assets/([a-z_]{1,40}\.[a-z]{2,3})", Asset),
+            ],
+            default_handler_class=Refused,
+            compress_response=True,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_ping_interval=_PING_S,
+            log_function=_log,
+        )
+        self._home = home
+        self._later = Later(self.application, self._load)
+        install(self.application, gate)
+        self._workbench: Workbench | None = None
+        self._launches: list[tuple[str, Launch]] = []
+        """Asked for before the workbench was there."""
+
+    async def workbench(self) -> Workbench:
+        """All that opens and draws threads, once it is loaded.
+
+        Raises:
+            ImportError: This installation is not whole.
+        """
+        await self._later.loaded()
+        return cast("Workbench", self._workbench)
 
     def open(self, launch: Launch) -> str:
         """Begin a thread; a link that opens the page on it, once."""
-        return self.link(self.desk.launch(launch))
+        name = new_launch()
+        if self._workbench is None:
+            self._launches.append((name, launch))
+            self._later.begin()
+        else:
+            self._workbench.desk.launch(launch, name=name)
+        return self.link(name)
 
     def link(self, thread: str = "") -> str:
         """A one-time link. What stands behind `#` is never sent, logged or previewed."""
         return f"http://{ADDRESS}:{self.port}/open#{self.gate.new_token()}{f'/{thread}' if thread else ''}"
+
+    async def aclose(self) -> None:
+        """Threads go on."""
+        self._later.close()
+        if self._workbench is not None:
+            await self._workbench.aclose()
+
+    async def _load(self) -> list[Any]:
+        await asyncio.to_thread(_import)
+        from codex_app.workbench import Workbench
+
+        self._workbench = Workbench(self._home, self.application, f"{ADDRESS}:{self.port}")
+        for name, launch in self._launches:
+            self._workbench.desk.launch(launch, name=name)
+        self._launches.clear()
+        return self._workbench.routes()
+
+
+def _import() -> None:
+    """Import what draws threads while the loop answers: the thread lets go of the interpreter often."""
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(0.001)
+    try:
+        import codex_app.workbench  # noqa: F401  # what takes the time
+    finally:
+        sys.setswitchinterval(was)
 
 
 @contextlib.asynccontextmanager
@@ -136,15 +190,9 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
     sockets = _bind(port, kept.port)
     port = int(sockets[0].getsockname()[1])
     place.keep(PageSecrets(port=port, key=kept.key))
-    desk = Desk(home)
-    panel = PanelMount(desk, f"{ADDRESS}:{port}")
-    tabs = Tabs(desk, on_shown=panel.warm)
-    gate = Gate(port, bytes.fromhex(kept.key))
-    server = HTTPServer(
-        application(gate, desk, tabs, panel), max_buffer_size=MAX_MESSAGE_BYTES * 2, max_body_size=_MAX_BODY
-    )
+    page = PageServer(home, port, Gate(port, bytes.fromhex(kept.key)))
+    server = HTTPServer(page.application, max_buffer_size=MAX_MESSAGE_BYTES * 2, max_body_size=_MAX_BODY)
     server.add_sockets(sockets)
-    page = PageServer(gate, desk, panel, port)
     place.control.unlink(missing_ok=True)
     old = os.umask(0o177)
     try:
@@ -160,40 +208,8 @@ async def serving(home: Home, place: Place, port: int | None = None) -> AsyncGen
         place.control.unlink(missing_ok=True)
         place.opener.unlink(missing_ok=True)
         server.stop()
-        panel.close()
-        tabs.close()
-        for tab in tuple(tabs.open):
-            tab.close(1001, "the server ends")
-        await desk.aclose()
+        await page.aclose()
         await server.close_all_connections()
-
-
-def application(gate: Gate, desk: Desk, tabs: Tabs, panel: PanelMount) -> Application:
-    """All routes there are, behind the gate."""
-    uploads = Uploads(desk.home)
-    uploads.forget_old()
-    app = Application(
-        [
-            (r"/", Shell),
-            (r"/open", Entry, {"gate": gate}),
-            (r"/assets/([a-z_]{1,40}\.[a-z]{2,3})", Asset),
-            (rf"{PREFIX}/.*", panel),
-            (UPLOAD, UploadFile, {"uploads": uploads}),
-            (rf"{UPLOAD}/([0-9a-f]{{40}})", UploadedImage, {"uploads": uploads}),
-            (r"/picture/([0-9a-f-]{36})/([0-9a-f]{40})", ThreadImage, {"desk": desk}),
-            (EXPORT, ThreadSecrets, {"home": desk.home}),
-            (rf"{EXPORT}\.(md|html|ipynb|jsonl)", ThreadFile, {"home": desk.home}),
-            (r"/link", Link, {"desk": desk, "tabs": tabs, "uploads": uploads, "server": secrets.token_hex(6)}),
-        ],
-        default_handler_class=Refused,
-        compress_response=True,
-        websocket_max_message_size=MAX_MESSAGE_BYTES,
-        websocket_ping_interval=_PING_S,
-        log_function=_log,
-    )
-    panel.application = app
-    install(app, gate)
-    return app
 
 
 def _log(handler: Any) -> None:

@@ -7,31 +7,31 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codex_cli.earlier_thread import earlier_thread
+from codex_cli.earlier_thread import EarlierThread, earlier_thread
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import UsageError
+from codex_protocol.kernel_options import KernelOptions
 
 if TYPE_CHECKING:
     from codex_store.home import Home
+    from codex_store.thread_info import ThreadInfo
 
 
 def run_page_command(parsed: Parsed) -> int:
     """The exit code, once the page has ended or the running one has taken the thread."""
     configure_logging(os.environ)
-    from codex_app.desk import Launch
+    from codex_app.launches import Launch
     from codex_app.server import run_page
     from codex_client.fork_server import current_umask
     from codex_store.home import find_home
-    from codex_store.threads import earlier_thread as stored_thread
 
     home = find_home()
     home.ensure()
     earlier, prompt = earlier_thread(parsed)
     flags = _flags(parsed)
     cwd = _directory(parsed.one("cd"))
-    info = None if earlier is None else stored_thread(home, earlier.name, None if earlier.everywhere else cwd)
+    info = None if earlier is None else _stored(home, earlier, cwd)
     if info is not None and parsed.one("cd") is None and info.cwd and os.path.isdir(info.cwd):
         cwd = Path(info.cwd)
     if parsed.flag("trust"):
@@ -79,6 +79,12 @@ def _flags(parsed: Parsed) -> dict[str, Any]:
         "demo": parsed.flag("demo"),
     }
     return {name: value for name, value in flags.items() if value}
+
+
+def _stored(home: Home, earlier: EarlierThread, cwd: Path) -> ThreadInfo:
+    from codex_store.threads import earlier_thread as stored_thread
+
+    return stored_thread(home, earlier.name, None if earlier.everywhere else cwd)
 
 
 def _trust(home: Home, cwd: Path, parsed: Parsed) -> None:

@@ -19,8 +19,8 @@ from codex_client.data import StoredThreads
 from codex_client.launch import set_flags, start_attached
 from codex_client.turn_settings import approval_policy as policy_of
 from codex_client.turn_settings import one_of
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import ThreadError, UsageError
+from codex_protocol.kernel_options import KernelOptions
 from codex_protocol.policy import SandboxMode
 from codex_store.home import Home, find_home
 from codex_store.running import RunningThread, running_thread

@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import ThreadError, UsageError
 from codex_protocol.fork import ForkRequest, decode_fork_reply, encode_line, server_name
+from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home, find_home
 
 _START_S = 30.0

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from codex_client.connection import Connection
-from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, encode_options
 from codex_protocol.errors import ThreadError
+from codex_protocol.kernel_options import OPTIONS_VARIABLE, KernelOptions, encode_options
 from codex_store.home import find_home
 
 _END_S = 10.0

@@ -38,8 +38,6 @@ COMM_TARGET = "codex.thread"
 REQUEST_TYPE = "codex_request"
 REPLY_TYPE = "codex_reply"
 EVENT_TYPE = "codex_event"
-OPTIONS_VARIABLE = "CODEX_KERNEL_OPTIONS"
-"""Environment variable in which a kernel that is started finds `KernelOptions` as JSON."""
 
 
 def presence_topic(client: str) -> bytes:
@@ -181,28 +179,7 @@ class Refused(_Reply, tag="refused", frozen=True, kw_only=True):
 Reply = Attached | Accepted | Result | Done | Refused
 
 
-class KernelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How a kernel opens its thread: what the command line or the caller said. Travels in `OPTIONS_VARIABLE`."""
-
-    cwd: str | None = None
-    """None: the process's directory."""
-    overrides: tuple[str, ...] = ()
-    """`-c key=value`, in order."""
-    flags: dict[str, Any] = {}
-    """Fields of `codex_kernel.config.flags.Flags` by name, as JSON."""
-    resume: str | None = None
-    """Id, name or rollout path of the thread to go on with."""
-    fork: str | None = None
-    fork_prompts: int | None = None
-    """Of a fork: how many of the things the user said come along, with what followed them; None: all."""
-    originator: str = "codex_kernel"
-    stay: bool = False
-    """The kernel outlives its client and ends after thirty idle minutes."""
-    umask: int | None = None
-
-
 _request = msgspec.json.Decoder(Request)
-_encoder = msgspec.json.Encoder()
 
 
 def decode_request(content: bytes | dict[str, Any]) -> Request:
@@ -265,20 +242,3 @@ def read_event(content: dict[str, Any]) -> NumberedEvent | None:
             return None
         raise UsageError(f"the agent's event was not understood: {error}") from error
     return NumberedEvent(at.boot, at.n, event)
-
-
-def encode_options(options: KernelOptions) -> str:
-    """For `OPTIONS_VARIABLE`."""
-    return _encoder.encode(options).decode()
-
-
-def decode_options(text: str) -> KernelOptions:
-    """What `OPTIONS_VARIABLE` says.
-
-    Raises:
-        UsageError: It is no such JSON object.
-    """
-    try:
-        return msgspec.json.decode(text, type=KernelOptions)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{OPTIONS_VARIABLE} cannot be read: {error}") from error

@@ -11,8 +11,8 @@ import sys
 
 import msgspec
 
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import UsageError
+from codex_protocol.kernel_options import KernelOptions
 from codex_protocol.version import VERSION
 
 MAX_LINE_BYTES = 16 << 20

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,15 +18,15 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from codex_app.desk import Desk, Launch
-from codex_app.link import Tabs
+from codex_app.desk import Desk
+from codex_app.launches import Launch
 from codex_app.page_files import assets, scripts_of
 from codex_app.place import Place
 from codex_app.rooms import Room, Viewer
-from codex_app.server import PageServer, application, serving
+from codex_app.server import PageServer, serving
 from codex_protocol import events as ev
-from codex_protocol.attach import KernelOptions
 from codex_protocol.events import NumberedEvent
+from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home
 
 ROUTES = ["/", "/open", "/link", "/nope", "/static/x", "/autoload.js", "/components/os/x/y", "/assets/../server.py"]
@@ -179,8 +181,9 @@ async def test_panels_routes_are_behind_the_gate_and_those_that_we_do_not_use_ar
 
 async def test_panel_serves_four_rules_and_no_other(tmp_path: Path) -> None:
     async with running(tmp_path) as page:
-        assert await page.panel.ready(), page.panel.problem
-        rules = [rule.matcher.regex.pattern for rule in page.panel.panel.wildcard_router.rules]
+        panel = (await page.workbench()).panel
+        assert await panel.ready(), panel.problem
+        rules = [rule.matcher.regex.pattern for rule in panel.panel.wildcard_router.rules]
         assert rules == [
             "/panel/inspector$",
             "/panel/inspector/ws$",
@@ -191,7 +194,7 @@ async def test_panel_serves_four_rules_and_no_other(tmp_path: Path) -> None:
 
 async def test_panels_websocket_needs_our_origin_and_the_cookie(tmp_path: Path) -> None:
     async with running(tmp_path) as page:
-        await page.panel.ready()
+        await (await page.workbench()).panel.ready()
         path = "/panel/inspector/ws"
         assert await socket_code(page, path) == 403
         assert await socket_code(page, path, Cookie=cookie(page)) == 403
@@ -213,6 +216,19 @@ async def test_the_page_lives_without_panel_and_says_why_there_are_no_plots(
 
 def test_panel_is_not_imported_before_somebody_looks() -> None:
     code = "import sys, codex_app.server; print([n for n in ('panel', 'bokeh', 'param') if n in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-P", "-c", code], text=True) == "[]\n"
+
+
+def test_what_draws_threads_is_not_imported_before_the_server_listens() -> None:
+    heavy = [
+        "codex_app.drawing",
+        "codex_app.desk",
+        "codex_render.markdown",
+        "codex_protocol.events",
+        "markdown_it",
+        "zmq",
+    ]
+    code = f"import sys, codex_app.server, codex_cli.page_command; print([n for n in {heavy} if n in sys.modules])"
     assert subprocess.check_output([sys.executable, "-P", "-c", code], text=True) == "[]\n"
 
 
@@ -329,8 +345,35 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
 
 async def test_every_route_of_the_router_is_tried_by_these_tests(tmp_path: Path) -> None:
     async with running(tmp_path) as page:
-        app = application(page.gate, page.desk, Tabs(page.desk), page.panel)
-        patterns = [rule.matcher.regex for rule in app.wildcard_router.rules]
+        await page.workbench()
+        patterns = [rule.matcher.regex for rule in page.application.wildcard_router.rules]
         tried = [*ROUTES, *PANEL_ROUTES]
         untried = [one.pattern for one in patterns if not any(one.match(route) for route in tried)]
         assert untried == []
+
+
+async def test_who_asks_before_the_rest_is_loaded_waits_for_it_and_strangers_are_sent_away_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr("codex_app.server._import", go_on.wait)
+    async with running(tmp_path) as page:
+        headers = {"Origin": ours(page), "Cookie": cookie(page)}
+        early = asyncio.ensure_future(fetch(page, "/nope", Cookie=cookie(page)))
+        sending = asyncio.ensure_future(fetch(page, "/upload", "POST", "x" * 5000, **headers, **{"X-Name": "a.txt"}))
+        asked = HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers)
+        link = asyncio.ensure_future(websocket_connect(asked))
+        assert (await fetch(page, "/", Cookie=cookie(page))).code == 200
+        for path in ("/link", "/upload", "/nope", "/panel/ready"):
+            assert (await fetch(page, path)).code == 403
+        assert not early.done()
+        assert not sending.done()
+        assert not link.done()
+        go_on.set()
+        assert (await early).code == 404
+        assert (await sending).code == 200
+        socket = await link
+        assert '"welcome"' in str(await socket.read_message())
+        socket.close()
+        for path in ("/link", "/upload", "/nope", "/panel/ready"):
+            assert (await fetch(page, path)).code == 403

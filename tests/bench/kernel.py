@@ -23,7 +23,7 @@ from typing import Any
 import zmq
 
 from codex_client.fork_server import start_kernel
-from codex_protocol.attach import KernelOptions
+from codex_protocol.kernel_options import KernelOptions
 from codex_protocol.wire import Wire
 
 PATIENCE_MS = 60_000

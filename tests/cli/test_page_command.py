@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codex_app.desk import Launch
+from codex_app.launches import Launch
 from codex_cli.main import main
 from codex_kernel.config.confirmed import ConfirmedFiles
 from codex_store.home import Home

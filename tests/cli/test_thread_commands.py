@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from codex_app.desk import Launch
+from codex_app.launches import Launch
 from codex_cli.main import main
 from codex_store.home import Home
 from codex_store.rollout_reader import read_rollout

@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from codex_client import Codex
 from codex_client.papermill import SETTINGS
 from codex_kernel.jupyter import setting_lines
-from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, encode_options
+from codex_protocol.kernel_options import OPTIONS_VARIABLE, KernelOptions, encode_options
 from tests.support.codex_clients import end_servers, make_home
 from tests.support.model_server import ModelServer, Request
 from tests.support.replies import Reply, calls, patches, says

@@ -17,8 +17,8 @@ from typing import Any
 from jupyter_client.blocking import BlockingKernelClient
 
 from codex_client.fork_server import StartedKernel, start_kernel
-from codex_protocol.attach import KernelOptions
 from codex_protocol.fork import server_name
+from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home
 
 DEMO = {"demo": True}

@@ -23,8 +23,8 @@ from codex_kernel.jupyter.connection import Connection, Sockets
 from codex_kernel.jupyter.kernel import Kernel
 from codex_kernel.model.interface import Completed, Created, ItemDone, ModelClient, Prompt, ResponseEvent, TextDelta
 from codex_kernel.model.scripted import ScriptedModel
-from codex_protocol.attach import KernelOptions
 from codex_protocol.items import assistant_message
+from codex_protocol.kernel_options import KernelOptions
 from codex_protocol.policy import DangerFullAccess
 from codex_protocol.wire import Wire
 from tests.support.plain_sandbox import PlainSandbox

@@ -22,10 +22,9 @@ from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 from tornado.web import GZipContentEncoding, HTTPError, OutputTransform, StaticFileHandler
 
-from codex_app.asked import MAX_MESSAGE_BYTES
 from codex_app.mount import PREFIX
 from codex_app.pages import Refused
-from codex_app.security import headers_for
+from codex_app.security import MAX_MESSAGE_BYTES, headers_for
 from codex_app.views.inspector import Asked, Inspector, asked_for, build
 from codex_app.views.plots import Plots
 from codex_app.views.settings import SettingsView

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import CodexError, ConfigError, UsageError
 from codex_protocol.events import NumberedEvent
+from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home, find_home
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from codex_kernel.jupyter.connection import Sockets
 from codex_kernel.jupyter.input_history import InputHistory
 from codex_kernel.jupyter.questions import Questions
 from codex_kernel.jupyter.rich_clients import RichClients
-from codex_protocol.attach import KernelOptions, Query
+from codex_protocol.attach import Query
 from codex_protocol.errors import CodexError
+from codex_protocol.kernel_options import KernelOptions
 from codex_protocol.wire import EMPTY, MAX_MESSAGE_BYTES, Message, Wire
 
 if TYPE_CHECKING:

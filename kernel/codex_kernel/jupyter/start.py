@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from codex_protocol.attach import OPTIONS_VARIABLE, KernelOptions, decode_options
 from codex_protocol.errors import CodexError, UsageError
+from codex_protocol.kernel_options import OPTIONS_VARIABLE, KernelOptions, decode_options
 from codex_render.log_lines import LogLines
 
 log = logging.getLogger(__name__)

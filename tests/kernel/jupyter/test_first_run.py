@@ -16,8 +16,9 @@ from codex_kernel.config.types import Config
 from codex_kernel.core.thread import Thread
 from codex_kernel.jupyter.agent import Agent
 from codex_kernel.jupyter.queries import Queries
-from codex_protocol.attach import KernelOptions, Query
+from codex_protocol.attach import Query
 from codex_protocol.errors import CodexError
+from codex_protocol.kernel_options import KernelOptions
 from tests.support.fake_issuer import fake_issuer, visit
 from tests.support.plain_sandbox import PlainSandbox
 

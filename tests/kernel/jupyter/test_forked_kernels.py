@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from codex_client.fork_server import start_kernel
-from codex_protocol.attach import KernelOptions
 from codex_protocol.errors import CodexError
+from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home
 from codex_store.running import running_threads
 from tests.support.forked import ForkHome, ask, fork_home, next_event, run_cell, wait_for_end

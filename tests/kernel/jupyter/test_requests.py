@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from codex_protocol import wire
 from codex_kernel.model.scripted import calls, fails, says, waits
+from codex_protocol import wire
 from tests.support.kernels import HesitantModel, running_kernel, text_of
 
 

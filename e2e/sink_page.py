@@ -101,7 +101,7 @@ async def serve(home: Home) -> None:
     async with serving(home, Place(home)) as page:
         desk = (await page.workbench()).desk
         desk.__class__ = BadDesk
-        desk._rooms.update(rooms)
+        desk._rooms.update(rooms)  # pyright: ignore[reportPrivateUsage] - as if somebody had opened them
         print(page.link("bad-0"), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

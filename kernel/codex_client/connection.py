@@ -217,7 +217,7 @@ class Connection:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._replies[id] = answer
         try:
-            await self._control.send_multipart(frames)
+            await self._control.send_multipart(frames)  # pyright: ignore[reportUnknownMemberType] - as pyzmq types it
             async with asyncio.timeout(timeout_s):
                 content = await answer
         except TimeoutError:

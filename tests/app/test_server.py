@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.routing import PathMatches
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from codex_app.desk import Desk
@@ -286,20 +287,22 @@ class SlowTab:
         self.told.append(msgspec.json.decode(data) if isinstance(data, bytes) else data)
 
 
-def test_a_tab_that_falls_behind_is_told_no_more_until_it_has_drawn_and_then_a_snapshot() -> None:
+def test_a_tab_that_falls_behind_is_told_no_more_until_it_has_drawn_and_then_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def never(_: Room) -> Any:
         raise AssertionError
 
     room = Room(never)
-    room._schedule = lambda: None  # type: ignore[method-assign]  # the test flushes
-    room.hub._on_dirty = lambda: None
+    monkeypatch.setattr(room.hub, "_on_dirty", lambda: None)  # the test flushes
+    flush = room._flush  # pyright: ignore[reportPrivateUsage] - as the timer calls it
     tab = SlowTab()
     viewer = Viewer(tab, room)
     viewer.begin("", 0)
     room.viewers.add(viewer)
     for n in range(60):
         room.hub.apply(NumberedEvent("b", n, ev.Event("1", ev.Warning(message="x" * 100_000))))
-        room._flush()
+        flush()
     assert 10 < len(tab.told) < 20
     viewer.acknowledge(tab.told[-1]["n"])
     assert tab.told[-1]["n"] == room.hub.number
@@ -335,7 +338,8 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
 
     monkeypatch.setattr("codex_app.desk.start_kernel", start)
     desk = Desk(Home(root=tmp_path))
-    open_room = desk._rooms["t-1"] = Room(connect)
+    open_room = Room(connect)
+    monkeypatch.setattr(desk, "_rooms", {"t-1": open_room})
     options = KernelOptions(cwd=str(tmp_path), resume="t-1")
     name = desk.launch(Launch(options=options, env={}, umask=0o22, prompt="go on"))
     assert await desk.room(name) is open_room
@@ -346,7 +350,8 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
 async def test_every_route_of_the_router_is_tried_by_these_tests(tmp_path: Path) -> None:
     async with running(tmp_path) as page:
         await page.workbench()
-        patterns = [rule.matcher.regex for rule in page.application.wildcard_router.rules]
+        matchers = [cast(PathMatches, rule.matcher) for rule in page.application.wildcard_router.rules]
+        patterns = [matcher.regex for matcher in matchers]
         tried = [*ROUTES, *PANEL_ROUTES]
         untried = [one.pattern for one in patterns if not any(one.match(route) for route in tried)]
         assert untried == []

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.blocking.client import BlockingKernelClient
 
 from codex_client.fork_server import StartedKernel, start_kernel
 from codex_protocol.fork import server_name
@@ -66,7 +66,8 @@ class ForkHome:
 
     def client(self, kernel: StartedKernel) -> BlockingKernelClient:
         client = BlockingKernelClient()
-        client.load_connection_info({**kernel.connection, "key": kernel.connection["key"].encode()})
+        info: Any = {**kernel.connection, "key": kernel.connection["key"].encode()}
+        client.load_connection_info(info)
         client.start_channels(hb=False)
         while client.get_iopub_msg(timeout=_PATIENCE_S)["msg_type"] != "iopub_welcome":
             pass

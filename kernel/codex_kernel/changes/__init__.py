@@ -2,6 +2,7 @@
 
 listing = await list_files(root)                   # listing.py: which files count
 files = scan(root, listing, before, pack)          # scan.py: how they are, their texts kept
+files = under(files, patched, root, before)        # patched.py: how they were before patches that did not wait
 changed = compare(before, files, texts)            # compare.py: what is another, as diffs
 """
 

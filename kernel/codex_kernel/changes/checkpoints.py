@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,16 @@ class Checkpoints:
         self._log: CheckpointLog | None = None
         self._lock = asyncio.Lock()
         self._begun: asyncio.Task[tuple[Path, Files] | None] | None = None
-        """Looks at the files before the turn's first call."""
-        self._started = False
-        """Whether the turn's first checkpoint is written."""
+        """Looks at the files before the turn's first command."""
+        self._starting: asyncio.Task[None] | None = None
+        """Writes the turn's first checkpoint."""
+        self._called = False
+        """Whether the turn has had a call."""
+        self._patched_in: Path | None = None
+        """The turn's directory, when a patch of it did not wait for its first checkpoint."""
+        self._ended = asyncio.Event()
+        """The turn before has its last checkpoint."""
+        self._ended.set()
         self._cleaned = False
         self._passed_over: Path | None = None
         """A directory with too many files to follow: it is not looked at again."""
@@ -61,30 +69,83 @@ class Checkpoints:
     # Around turns
 
     def begin(self, cwd: Path) -> None:
-        """Start to look at the files before a turn's first call, unless that was started."""
+        """Start to look at the files before a turn's first command, unless that was started."""
         if self._begun is None and self._folder is not None:
-            self._begun = asyncio.create_task(self._look(cwd), name="checkpoint")
+            self._begun = asyncio.create_task(self._look_first(cwd), name="checkpoint")
+
+    def called(self) -> None:
+        """A call has come that may change files by `around_patch` alone."""
+        self._called = True
 
     async def ready(self, cwd: Path) -> None:
         """Wait until the files before the turn are known and written down; nothing fails for it."""
+        self._called = True
         self.begin(cwd)
-        if self._begun is not None and not self._started:
-            seen = await asyncio.shield(self._begun)
-            if not self._started:
-                self._started = True
-                await self._write(seen, "start")
+        if self._begun is not None:
+            if self._starting is None:
+                self._starting = asyncio.create_task(self._start(self._begun), name="first checkpoint")
+            await asyncio.shield(self._starting)
+
+    @contextlib.asynccontextmanager
+    async def around_patch(self, cwd: Path, edits: Sequence[FileEdit]) -> AsyncGenerator[None]:
+        """A patch is written in here. What it changes is written down as it was; it waits for nothing more than that.
+
+        Args:
+            cwd: The turn's directory.
+            edits: What the verified patch changes.
+        """
+        await self._ended.wait()
+        async with self._lock:  # no look at all files sees half a patch
+            if await self._kept_before(cwd, edits):
+                yield
+                return
+        await self.ready(cwd)
+        yield
 
     async def end(self, cwd: Path) -> None:
         """Take the checkpoint after a turn; one that had no calls leaves none."""
-        begun, self._begun = self._begun, None
-        started, self._started = self._started, False
-        if begun is not None:
-            await asyncio.wait({begun})
-            if started:
-                await self._write(await self._look(cwd), "end")
+        self._ended.clear()
+        begun, starting, called = self._begun, self._starting, self._called
+        self._begun, self._starting, self._called = None, None, False
+        try:
+            if running := {task for task in (begun, starting) if task is not None}:
+                await asyncio.wait(running)
+            if called and self._folder is not None:
+                last = None
+                if starting is None:  # patches alone: how the files are now tells how they were before, too
+                    first = await self._look(cwd, first=True) if begun is None else begun.result()
+                    await self._write(first, "start")
+                    last = first if begun is None else None
+                await self._write(last or await self._look(cwd, first=False), "end")
                 await self._clean_up()
+        finally:
+            self._patched_in = None
+            self._ended.set()
 
-    async def _look(self, cwd: Path) -> tuple[Path, Files] | None:
+    async def _look_first(self, cwd: Path) -> tuple[Path, Files] | None:
+        await self._ended.wait()
+        return await self._look(cwd, first=True)
+
+    async def _start(self, begun: asyncio.Task[tuple[Path, Files] | None]) -> None:
+        await self._write(await asyncio.shield(begun), "start")
+
+    async def _kept_before(self, cwd: Path, edits: Sequence[FileEdit]) -> bool:
+        """Whether the files of a patch are written down as they are; else it must wait for the first checkpoint."""
+        root = root_of(cwd)
+        if self._folder is None or self._starting is not None or root == self._passed_over:
+            return False
+        try:
+            found = await self._opened()
+            if found.root not in ("", str(root)) or (found.patched and self._patched_in is None):
+                return False  # of another directory, or of an agent that died: the look sees to it
+            await asyncio.to_thread(found.keep_before, edits, root)
+        except (CodexError, OSError, ValueError) as error:
+            log.warning("not kept before a patch in %s: %s", cwd, error)
+            return False
+        self._patched_in = cwd
+        return True
+
+    async def _look(self, cwd: Path, *, first: bool) -> tuple[Path, Files] | None:
         root = root_of(cwd)
         if root == self._passed_over:
             return None
@@ -92,10 +153,12 @@ class Checkpoints:
             try:
                 found = await self._opened()
                 if found.root != str(root):
-                    if self._started:
+                    if self._patched_in is not None or not first:
                         return None  # the thread moved within the turn: there is nothing to compare with
                     await asyncio.to_thread(found.begin_anew)
                 files = await self._scan(root, found)
+                if files is not None and found.patched and self._patched_in is None:
+                    await asyncio.to_thread(found.start, root, files)  # the turn in which an agent died
             except (CodexError, OSError, ValueError) as error:
                 log.warning("no checkpoint of %s: %s", cwd, error)
                 return None
@@ -109,8 +172,10 @@ class Checkpoints:
         async with self._lock:
             try:
                 found = await self._opened()
-                turn = found.turns + (point == "start")
-                await asyncio.to_thread(found.add, str(root), turn, point, files)
+                if point == "start":
+                    await asyncio.to_thread(found.start, root, files)
+                else:
+                    await asyncio.to_thread(found.add, str(root), found.turns, point, files)
             except (CodexError, OSError, ValueError) as error:
                 log.warning("no checkpoint of %s: %s", root, error)
 
@@ -149,8 +214,9 @@ class Checkpoints:
         Raises:
             ThreadError: There is no such turn, or nothing is recorded.
         """
+        await self._settle()
         async with self._lock:
-            found = await self._opened()
+            found = await self._settled()
             began = found.began
             if turn == 0:
                 turn = found.turns or None
@@ -164,6 +230,21 @@ class Checkpoints:
             if self._passed_over is not None:
                 note = TOO_MANY
             return Changes(root=found.root, turn=turn, turns=found.turns, began=began, files=files, note=note)
+
+    async def _settle(self) -> None:
+        """See that a turn whose patches did not wait for its first checkpoint has one."""
+        await self._ended.wait()
+        if self._patched_in is not None:
+            await self.ready(self._patched_in)
+
+    async def _settled(self) -> CheckpointLog:
+        """The log, with a first checkpoint for the turn in which an agent died before it was written."""
+        found = await self._opened()
+        if found.patched and self._patched_in is None:
+            files = await self._scan(root := Path(found.root), found)
+            if files is not None:
+                await asyncio.to_thread(found.start, root, files)
+        return found
 
     async def _compared(self, first: int, last: int) -> tuple[list[Compared], int]:
         from codex_kernel.changes.compare import MAX_FILES, changed, renamed, with_texts
@@ -207,8 +288,9 @@ class Checkpoints:
             ThreadError: There is no such turn.
             PatchError: Writing failed; says what was written.
         """
+        await self._settle()
         async with self._lock:
-            found = await self._opened()
+            found = await self._settled()
             root = Path(found.root)
             newest = found.turns
             compared, _ = await self._compared(*((1, newest) if turn is None else (turn or newest, turn or newest)))

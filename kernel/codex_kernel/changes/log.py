@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from codex_kernel.changes.pack import Pack
-from codex_kernel.changes.scan import Files
+from codex_kernel.changes.patched import Patched, before_patch, under
+from codex_kernel.changes.scan import Entry, Files
+
+if TYPE_CHECKING:
+    from codex_kernel.patch.verify import FileEdit
 
 MAX_TOTAL_BYTES = 1 << 30
 """Of all threads together; the ones not touched for longest go first."""
@@ -39,6 +43,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
 
 _line = msgspec.json.Decoder(Checkpoint)
+_patched_line = msgspec.json.Decoder(Patched)
 
 
 class CheckpointLog:
@@ -55,8 +60,15 @@ class CheckpointLog:
         self.checkpoints: list[Checkpoint] = []
         self.files: Files = {}
         """As of the last checkpoint."""
+        self.patched: dict[str, Entry | None] = {}
+        """What patches of the turn that has no checkpoint yet touched, as it was before them."""
+        self._patched_root = ""
+        self._patched_at: float | None = None
+        """When the first of them came."""
         for checkpoint in self._read():
             self._take(checkpoint)
+        for patched in self._read_patched():
+            self._take_patched(patched)
 
     def _read(self) -> list[Checkpoint]:
         try:
@@ -72,6 +84,19 @@ class CheckpointLog:
                 break
         return found
 
+    def _read_patched(self) -> list[Patched]:
+        try:
+            lines = (self._folder / "patched").read_bytes().split(b"\n")[:-1]
+            found = [_patched_line.decode(line) for line in lines]
+        except (OSError, msgspec.DecodeError):
+            return []
+        return [patched for patched in found if patched.turn > self.turns]
+
+    def _take_patched(self, patched: Patched) -> None:
+        self._patched_root = patched.root
+        self._patched_at = patched.at if self._patched_at is None else self._patched_at
+        self.patched = {**patched.files, **self.patched}
+
     def _take(self, checkpoint: Checkpoint) -> None:
         self.checkpoints.append(checkpoint)
         self.files = after(self.files, checkpoint)
@@ -82,22 +107,57 @@ class CheckpointLog:
     @property
     def root(self) -> str:
         """The directory it is about; empty for an empty log."""
-        return self.checkpoints[-1].root if self.checkpoints else ""
+        return self._patched_root if self.patched else self.checkpoints[-1].root if self.checkpoints else ""
 
     @property
     def turns(self) -> int:
         """How many turns it knows."""
         return self.checkpoints[-1].turn if self.checkpoints else 0
 
-    def add(self, root: str, turn: int, point: Point, files: Files) -> None:
+    def keep_before(self, edits: Iterable[FileEdit], root: Path) -> None:
+        """Write down what a patch is about to change, for the next turn's first checkpoint.
+
+        Raises:
+            OSError: It could not be written; then the patch must wait for that checkpoint.
+        """
+        if not self.root:
+            self.begin_anew()
+        files = before_patch(edits, root, self.pack)
+        patched = Patched(root=str(root), turn=self.turns + 1, at=time.time(), files=files)
+        with open(self._folder / "patched", "ab" if self.patched else "wb") as stream:
+            stream.write(msgspec.json.encode(patched) + b"\n")
+        self._take_patched(patched)
+
+    def start(self, root: Path, files: Files) -> None:
+        """Write a turn's first checkpoint.
+
+        Args:
+            root: Absolute.
+            files: As they are: before the turn, or after those of its patches that were kept first.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        before = under(files, self.patched, root, self.files)
+        self.add(str(root), self.turns + 1, "start", before, at=self._patched_at)
+        self.patched, self._patched_at = {}, None
+
+    def add(self, root: str, turn: int, point: Point, files: Files, *, at: float | None = None) -> None:
         """Write a checkpoint.
+
+        Args:
+            root: Absolute.
+            turn: Counted from 1.
+            point: What it comes before or after.
+            files: As they are, or were.
+            at: Seconds since 1970; None: now.
 
         Raises:
             OSError: It could not be written.
         """
         changed = {path: entry for path, entry in files.items() if self.files.get(path) != entry}
         gone = tuple(path for path in self.files if path not in files)
-        checkpoint = Checkpoint(root=root, turn=turn, point=point, at=time.time(), changed=changed, gone=gone)
+        checkpoint = Checkpoint(root=root, turn=turn, point=point, at=at or time.time(), changed=changed, gone=gone)
         data = msgspec.json.encode(checkpoint)
         if not self.checkpoints:
             _write(self._folder / "first", zlib.compress(data, 1))
@@ -112,10 +172,13 @@ class CheckpointLog:
         Raises:
             OSError: The folder cannot be made.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if os.path.lexists(self._folder):
+            import shutil
+
+            shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
         self.pack = Pack(self._folder / "texts")
-        self.checkpoints, self.files = [], {}
+        self.checkpoints, self.files, self.patched, self._patched_at = [], {}, {}, None
 
     @property
     def began(self) -> tuple[float, ...]:
@@ -190,6 +253,8 @@ def clean_up(folder: Path, keep: Path, *, max_bytes: int = MAX_TOTAL_BYTES, max_
                 stats = [file.stat(follow_symlinks=False) for file in os.scandir(thread.path)]
                 newest = max((stat.st_mtime for stat in stats), default=0.0)
                 found.append((newest, sum(stat.st_size for stat in stats), Path(thread.path)))
+    import shutil
+
     total = sum(size for _, size, _ in found)
     for touched, size, path in sorted(found):
         if path != keep and (total > max_bytes or time.time() - touched > max_age_s):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zlib
+from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_BYTES = 256 << 20
 """When the pack is so large, nothing more is kept for the thread."""
@@ -18,9 +21,26 @@ class Pack:
         """Use the file at `path`; it is made with the first content."""
         self._path = path
         self._known: dict[str, str] = {}
+        self._stream: BinaryIO | None = None
+        self._end = 0
+        """Where the next content goes, while the file is open."""
+
+    @contextlib.contextmanager
+    def many(self) -> Generator[None]:
+        """The file is opened once for all contents kept in here; they are in it afterwards.
+
+        Raises:
+            OSError: They could not be written.
+        """
+        try:
+            yield
+        finally:
+            stream, self._stream = self._stream, None
+            if stream is not None:
+                stream.close()
 
     def keep(self, content: bytes) -> str:
-        """The reference of a content; empty when there is no room for it.
+        """The reference of a content; empty when there is no room for it. Within `many`.
 
         Raises:
             OSError: It could not be written.
@@ -28,13 +48,15 @@ class Pack:
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self._known:
             packed = zlib.compress(content, 1)
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "ab") as stream:
-                offset = stream.seek(0, os.SEEK_END)
-                if offset + len(packed) > MAX_BYTES:
-                    return ""
-                stream.write(packed)
-            self._known[digest] = f"kept:{digest}:{offset}:{len(packed)}"
+            if self._stream is None:
+                descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self._stream = os.fdopen(descriptor, "ab")
+                self._end = self._stream.seek(0, os.SEEK_END)
+            if self._end + len(packed) > MAX_BYTES:
+                return ""
+            self._stream.write(packed)
+            self._known[digest] = f"kept:{digest}:{self._end}:{len(packed)}"
+            self._end += len(packed)
         return self._known[digest]
 
     def knows(self, reference: str) -> None:

@@ -61,32 +61,33 @@ def scan(
     now_ns = time.time_ns()
     left = MAX_SCAN_BYTES
     base = f"{root}/"
-    for name in listing if before.keys() <= listing.keys() else {**dict.fromkeys(before, ""), **listing}:
-        try:
-            name.encode()  # names that are no UTF-8 cannot be written down
-            status = os.lstat(base + name)
-        except (OSError, ValueError):
-            continue
-        mode, size = status.st_mode, status.st_size
-        if not is_followed(mode):
-            continue
-        changed_ns = status.st_ctime_ns
-        known = before.get(name)
-        if (
-            known is not None
-            and known.changed_ns == changed_ns
-            and (known.size, known.inode, known.mode) == (size, status.st_ino, mode)
-        ):
-            files[name] = known
-            continue
-        blob = listing.get(name, "")
-        if blob and known is None:
-            ref = f"git:{blob}"
-        else:
-            ref = _keep(base + name, status, pack, left, may_read)
-            left -= size if ref else 0
-        fresh = now_ns - changed_ns < _RACY_NS
-        files[name] = Entry(mode, size, 0 if fresh else changed_ns, status.st_ino, ref)
+    with pack.many():
+        for name in listing if before.keys() <= listing.keys() else {**dict.fromkeys(before, ""), **listing}:
+            try:
+                name.encode()  # names that are no UTF-8 cannot be written down
+                status = os.lstat(base + name)
+            except (OSError, ValueError):
+                continue
+            mode, size = status.st_mode, status.st_size
+            if not is_followed(mode):
+                continue
+            changed_ns = status.st_ctime_ns
+            known = before.get(name)
+            if (
+                known is not None
+                and known.changed_ns == changed_ns
+                and (known.size, known.inode, known.mode) == (size, status.st_ino, mode)
+            ):
+                files[name] = known
+                continue
+            blob = listing.get(name, "")
+            if blob and known is None:
+                ref = f"git:{blob}"
+            else:
+                ref = _keep(base + name, status, pack, left, may_read)
+                left -= size if ref else 0
+            fresh = now_ns - changed_ns < _RACY_NS
+            files[name] = Entry(mode, size, 0 if fresh else changed_ns, status.st_ino, ref)
     return files
 
 

@@ -63,6 +63,7 @@ class CallContexts:
             approver=self._approver,
             sessions=self._state.sessions,
             turn_diff=self._diff,
+            around_patch=lambda edits: self._state.checkpoints.around_patch(settings.cwd, edits),
             environment=self._environment,
             made_here=self._state.made_here,
         )

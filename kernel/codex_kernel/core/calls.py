@@ -34,7 +34,7 @@ async def run_calls(
     emit: Emit,
     emit_later: EmitLater,
     around: Around | None = None,
-    ready: Callable[[], Awaitable[None]] | None = None,
+    ready: Callable[[ToolCallItem], Awaitable[None]] | None = None,
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
 
@@ -48,7 +48,7 @@ async def run_calls(
         emit: Gets the events that tell of ends.
         emit_later: Gets what makes events that may wait until the next request is on its way.
         around: Runs each call by the function it is given, or does not; None just runs it.
-        ready: Awaited before the first call.
+        ready: Awaited before each call, and before what is around it.
 
     Raises:
         asyncio.CancelledError: The turn was interrupted. Every call has an output, in the history already.
@@ -63,6 +63,8 @@ async def run_calls(
             return await _result_of(asked, registry.find(asked), context)
 
         try:
+            if ready is not None:
+                await ready(call)
             result = await (run(call) if around is None else around(call, context, run))
         except asyncio.CancelledError:
             settle(call, context.interrupted or ToolOutput(ABORTED, success=False))
@@ -90,8 +92,6 @@ async def run_calls(
         return [outputs[call_id_of(call)] for call in calls]
 
     try:
-        if ready is not None:
-            await ready()
         for together, group in itertools.groupby(enumerate(calls), key=lambda pair: _group_of(pair, registry)):
             del together
             await _run_together([call for _, call in group], one)

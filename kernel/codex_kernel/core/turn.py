@@ -17,6 +17,7 @@ from codex_kernel.core.sampling import Partial, Sampled, sample
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import Emit, ThreadState
 from codex_kernel.model.interface import Prompt
+from codex_kernel.tools.apply_patch import ApplyPatch
 from codex_kernel.tools.interface import ToolContext
 from codex_protocol.errors import ContextWindowExceeded, RolloutError
 from codex_protocol.events import (
@@ -104,7 +105,6 @@ class Turn:
             asyncio.CancelledError: Interrupted; the history stays valid and tells the model of it.
         """
         state = self._state
-        settings = self._settings
         loop = asyncio.get_running_loop()
         warming = loop.call_later(WARM_AFTER_S, self._prepare)
         try:
@@ -121,7 +121,7 @@ class Turn:
                         self._emit,
                         self._emit_later,
                         self._around(),
-                        lambda: state.checkpoints.ready(settings.cwd),
+                        self._ready,
                     )
                     state.history.append(*outputs)
                 elif not state.steered and not await self._is_sent_on():
@@ -137,6 +137,14 @@ class Turn:
         """What the first call will need, made beside the model's thinking."""
         self._state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
         self._state.checkpoints.begin(self._settings.cwd)
+
+    async def _ready(self, call: ToolCallItem) -> None:
+        """Wait until what a call may change is known as it was."""
+        checkpoints = self._state.checkpoints
+        if self._hooks is None and isinstance(self._state.registry.find(call), ApplyPatch):
+            checkpoints.called()  # a patch says by itself what it changes
+        else:
+            await checkpoints.ready(self._settings.cwd)
 
     def _around(self) -> Around | None:
         if self._hooks is None:

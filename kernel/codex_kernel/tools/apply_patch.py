@@ -9,7 +9,7 @@ import asyncio
 import functools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from codex_kernel.policy.interface import Ask, Deny, PatchQuestion
 from codex_kernel.tools.interface import ToolOutput, decode_arguments, object_schema
 from codex_kernel.tools.prompts import prompt_text
 from codex_protocol.errors import PatchError
-from codex_protocol.events import EventMsg, FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff, Warning
+from codex_protocol.events import FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff, Warning
 from codex_protocol.items import CustomToolCall, FunctionCall, ToolCallItem
 from codex_protocol.policy import ReviewDecision
 
@@ -143,45 +143,50 @@ async def _apply_part(verified: VerifiedPatch, choices: tuple[HunkChoice, ...], 
 async def _apply(
     verified: VerifiedPatch, context: ToolContext, *, auto_approved: bool, remarks: str = ""
 ) -> ToolOutput:
+    started = time.monotonic()
+    async with context.around_patch(verified.files):
+        context.emit(PatchApplyBegin(call_id=context.call_id, auto_approved=auto_approved, changes=_by_text(verified)))
+        context.turn_diff.before(verified)
+        written = await _write(verified)
+    if written.failure is None:
+        context.turn_diff.written(verified)
+        context.made_here.update(str(edit.path) for edit in verified.files if edit.before is None)
+    success, summary = written.failure is None, written.summary
+    failure = str(written.failure or "")
+    end = PatchApplyEnd(call_id=context.call_id, stdout=summary, stderr=failure, success=success)
+    seconds = time.monotonic() - started
+    head = f"Exit code: {0 if success else 1}\nWall time: {seconds:.4f} seconds\nOutput:\n"
+    told = failure or (f"{summary}\n{remarks}" if remarks else summary)
+    output = ToolOutput(head + told, success, (end,), functools.partial(_diff_event, context.turn_diff))
+    if written.interrupted:
+        context.interrupted = output
+        raise asyncio.CancelledError
+    return output
+
+
+class _Written(NamedTuple):
+    summary: str
+    failure: PatchError | None
+    interrupted: bool
+
+
+async def _write(verified: VerifiedPatch) -> _Written:
+    """What became of it; an interrupt never leaves half a patch, and the model is told what was written."""
     from codex_kernel.patch.apply import apply
 
-    started = time.monotonic()
-    context.emit(PatchApplyBegin(call_id=context.call_id, auto_approved=auto_approved, changes=_by_text(verified)))
-    failure: PatchError | None = None
-    summary = ""
-    context.turn_diff.before(verified)
     writing = asyncio.ensure_future(asyncio.to_thread(apply, verified))
     interrupted = False
     try:
         await asyncio.shield(writing)
-    except asyncio.CancelledError:  # an interrupt never leaves half a patch, and the model is told what was written
+    except asyncio.CancelledError:
         interrupted = True
         await asyncio.wait({writing})
     except PatchError:
         pass
     try:
-        applied = writing.result()
-        summary = applied.summary
-        context.turn_diff.written(verified)
-        context.made_here.update(str(edit.path) for edit in verified.files if edit.before is None)
+        return _Written(writing.result().summary, None, interrupted)
     except PatchError as error:
-        failure = error
-    after: list[EventMsg] = [
-        PatchApplyEnd(
-            call_id=context.call_id,
-            stdout=summary,
-            stderr=str(failure) if failure else "",
-            success=failure is None,
-        )
-    ]
-    seconds = time.monotonic() - started
-    head = f"Exit code: {1 if failure else 0}\nWall time: {seconds:.4f} seconds\nOutput:\n"
-    told = str(failure) if failure else f"{summary}\n{remarks}" if remarks else summary
-    output = ToolOutput(head + told, failure is None, tuple(after), functools.partial(_diff_event, context.turn_diff))
-    if interrupted:
-        context.interrupted = output
-        raise asyncio.CancelledError
-    return output
+        return _Written("", error, interrupted)
 
 
 def _diff_event(turn_diff: TurnDiffSoFar) -> TurnDiff | None:

@@ -6,7 +6,8 @@ and ends the turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from codex_kernel.config.types import Config
     from codex_kernel.model.interface import ToolSpec
     from codex_kernel.patch.turn_diff import TurnDiff
+    from codex_kernel.patch.verify import FileEdit
     from codex_kernel.policy.decide_mcp import McpQuestion
     from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, PatchQuestion
     from codex_kernel.sandbox.interface import Sandbox
@@ -109,6 +111,8 @@ class ToolContext(msgspec.Struct, kw_only=True):
     approver: Approver
     sessions: CommandSessions
     turn_diff: TurnDiff
+    around_patch: Callable[[Sequence[FileEdit]], AbstractAsyncContextManager[None]]
+    """A patch that makes these edits is written in here: how the files were is kept first."""
     environment: dict[str, str]
     """What commands see, the policy applied."""
     made_here: set[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,10 @@ import pytest
 from codex_kernel.changes.checkpoints import Checkpoints
 from codex_kernel.changes.log import CheckpointLog, clean_up
 from codex_kernel.model.scripted import calls, custom, says
+from codex_kernel.patch.apply import apply, verify
 from codex_protocol.changes import Changes, RevertPart
 from codex_protocol.errors import ThreadError
-from codex_protocol.events import ChangesReverted, Error, TurnAborted
+from codex_protocol.events import ChangesReverted, Error, PatchApplyEnd, TaskComplete, TurnAborted
 from codex_protocol.items import Message
 from codex_protocol.ops import Interrupt, RevertChanges, TextInput, UserInput
 from codex_store.home import Home
@@ -89,6 +91,84 @@ async def test_what_commands_and_patches_changed_is_shown_by_turn_and_for_the_th
         assert (await watched.thread.changes(None, until=whole.began[0])).files == ()
         with pytest.raises(ThreadError, match="no turn 3"):
             await watched.thread.changes(3)
+
+
+FIRST = """*** Begin Patch
+*** Update File: dirty.txt
+@@
+-the user's own
++the model's
+*** Add File: new.txt
++new
+*** Delete File: b.txt
+*** Update File: c.txt
+*** Move to: e.txt
+*** Add File: ignored
++not followed
+*** End Patch"""
+
+
+async def test_a_patch_waits_for_no_look_at_all_files_and_what_it_changed_is_known(tmp_path: Path, work: Path):
+    commands = run("cat dirty.txt; echo made > made.txt")
+    script = [custom("apply_patch", FIRST), commands, custom("apply_patch", PATCH), says("one")]
+    async with running(tmp_path, *script) as watched:
+        await watched.turn()
+        changes = await watched.thread.changes(0)
+        assert by_path(changes) == {
+            "a.txt": ("modified", "same"),
+            "b.txt": ("deleted", "same"),
+            "dirty.txt": ("modified", "same"),
+            "e.txt": ("renamed", "same"),
+            "made.txt": ("added", "same"),
+            "new.txt": ("added", "same"),
+        }
+        assert changes.turns == 1
+        await reverted(watched, parts(changes, "dirty.txt", "b.txt", "e.txt"), turn=0)
+        assert (work / "dirty.txt").read_text() == "the user's own\n"
+        assert (work / "b.txt").read_text() == "bye\n"
+        assert (work / "c.txt").read_text() == "moves along\n"
+
+
+async def test_what_patches_changed_so_far_is_known_while_their_turn_runs(tmp_path: Path, work: Path):
+    wait = run("echo made > made.txt; while [ ! -e go ]; do sleep 0.05; done")
+    async with running(tmp_path, custom("apply_patch", PATCH), wait, says("done")) as watched:
+        watched.thread.submit(UserInput(items=(TextInput("go"),)))
+        await watched.until(PatchApplyEnd)
+        assert by_path(await watched.thread.changes(0))["a.txt"] == ("modified", "same")
+        (work / "go").touch()
+        await watched.until(TaskComplete)
+        changes = await watched.thread.changes(0)
+        assert {"a.txt", "made.txt"} <= set(by_path(changes))
+        assert changes.turns == 1
+
+
+async def test_a_patch_of_an_agent_that_died_before_it_looked_at_all_files_is_known(tmp_path: Path, work: Path):
+    async with running(tmp_path, run("echo x > y"), says("done")) as watched:
+        await watched.turn()
+        path, thread_id = watched.thread.rollout_path, watched.thread.id
+    verified = verify(FIRST, work)
+    log = CheckpointLog(Home(root=tmp_path / "home").changes / thread_id)
+    log.keep_before(verified.files, work)
+    apply(verified)
+    died_at = time.time()
+    async with running(tmp_path, custom("apply_patch", PATCH), says("ok"), resume=path) as watched:
+        changes = await watched.thread.changes(None)
+        assert changes.turns == 2
+        assert changes.began[1] < died_at
+        await watched.turn()
+        died = await watched.thread.changes(2)
+        assert sorted(by_path(died)) == ["b.txt", "dirty.txt", "e.txt", "new.txt"]
+        assert by_path(await watched.thread.changes(3)) == {"a.txt": ("modified", "same")}
+        await reverted(watched, parts(died, "dirty.txt"), turn=2)
+        assert (work / "dirty.txt").read_text() == "the user's own\n"
+
+
+async def test_a_turn_whose_patch_did_not_fit_counts_and_changed_nothing(tmp_path: Path, work: Path):
+    wrong = PATCH.replace("-line 30", "-line 31")
+    async with running(tmp_path, custom("apply_patch", wrong), says("one")) as watched:
+        await watched.turn()
+        changes = await watched.thread.changes(0)
+        assert (changes.files, changes.turns) == ((), 1)
 
 
 async def test_a_restarted_thread_still_knows_and_takes_back(tmp_path: Path, work: Path):
@@ -288,7 +368,8 @@ def test_a_torn_log_is_read_as_far_as_it_goes_and_old_threads_are_cleaned_up(tmp
     with open(folder / "log", "ab") as stream:
         stream.write(b'{"root":"/w","turn":2,"poi')
     assert CheckpointLog(folder).turns == 1
-    ref = log.pack.keep(b"text" * 1000)
+    with log.pack.many():
+        ref = log.pack.keep(b"text" * 1000)
     assert CheckpointLog(folder).pack.read(ref) == b"text" * 1000
     (folder / "texts").write_bytes(b"garbage that is no text of ours")
     assert CheckpointLog(folder).pack.read(ref) is None

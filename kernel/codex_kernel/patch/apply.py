@@ -100,11 +100,12 @@ class _Writing:
     def check(self, edit: FileEdit) -> None:
         """Refuse a file that is not as it was verified."""
         try:
-            folder = self._folders.descriptor(str(edit.path.parent))
-            if edit.before is not None and is_untouched(edit.path.name, folder, edit.before):
+            place, name = os.path.split(edit.path)
+            folder = self._folders.descriptor(place)
+            if edit.before is not None and is_untouched(name, folder, edit.before):
                 self._inodes[edit.path] = edit.before.inode
                 return
-            now = take(edit.path.name, folder)
+            now = take(name, folder)
         except FileNotFoundError:
             now = None
         except OSError as error:
@@ -120,7 +121,7 @@ class _Writing:
             return
         before = edit.before
         try:
-            folder = self._folders.descriptor(str(edit.path.parent), make=True)
+            folder = self._folders.descriptor(os.path.dirname(edit.path), make=True)
             self._staged[edit.path] = stage(folder, edit.after, like=before, mode=edit.mode)
         except OSError as error:
             if error.errno in _NOT_REPLACEABLE and before is not None and not before.is_link():
@@ -129,7 +130,8 @@ class _Writing:
 
     def put_in_place(self, edit: FileEdit) -> None:
         """Let the file on disk be the new one."""
-        folder, name = self._folders.descriptor(str(edit.path.parent)), edit.path.name
+        place, name = os.path.split(edit.path)
+        folder = self._folders.descriptor(place)
         if edit.after is None:
             self._remove(edit, folder)
         elif edit.path in self._staged:

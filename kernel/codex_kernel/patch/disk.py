@@ -194,13 +194,17 @@ def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) 
     """
     name = f".codex-patch-{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(name, flags, 0o666 if mode is None else 0o600, dir_fd=folder)
+    wanted = 0o666 if mode is None else mode & _KEPT_MODE
+    at_first = wanted if mode is None or _is_open_to_all_alike(wanted, like) else 0o600
+    descriptor = os.open(name, flags, at_first, dir_fd=folder)
     try:
         _write(descriptor, data)
-        if like is not None:
-            _keep_owner(descriptor, like)
-        if mode is not None:
-            os.fchmod(descriptor, mode & _KEPT_MODE)
+        made = os.fstat(descriptor)
+        if like is not None and (made.st_uid, made.st_gid) != like.owner:
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, *like.owner)
+        if mode is not None and stat.S_IMODE(made.st_mode) != wanted:
+            os.fchmod(descriptor, wanted)
         for attribute, value in like.attributes if like is not None else ():
             with contextlib.suppress(OSError):
                 os.setxattr(descriptor, attribute, value)
@@ -212,17 +216,16 @@ def stage(folder: int, data: bytes, *, like: Snapshot | None, mode: int | None) 
     return name
 
 
+def _is_open_to_all_alike(mode: int, like: Snapshot | None) -> bool:
+    """Whether a file may have its mode before its owner: it is ours, and any group may do with it what others may."""
+    ours = like is None or (like.owner[0] == os.geteuid() and not like.attributes)
+    return ours and mode < 0o1000 and (mode >> 3) & 0o7 == mode & 0o7
+
+
 def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _keep_owner(descriptor: int, like: Snapshot) -> None:
-    status = os.fstat(descriptor)
-    if (status.st_uid, status.st_gid) != like.owner:
-        with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, *like.owner)
 
 
 def _attributes(descriptor: int) -> tuple[tuple[str, bytes], ...]:

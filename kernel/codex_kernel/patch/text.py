@@ -14,18 +14,17 @@ class FileText:
     r"""The lines of a file.
 
     Attributes:
-        raw: Lines without `\n`; a `\r` before it is kept here.
-        keys: The same lines without that `\r`: what a patch is compared with.
         final_newline: Whether the last line ends in a newline.
         bom: Whether the file starts with a byte order mark, which is not part of the first line here.
     """
 
-    __slots__ = ("bom", "final_newline", "keys", "raw")
+    __slots__ = ("_keys", "_plain", "_raw", "bom", "final_newline")
 
     def __init__(self, raw: list[str], *, final_newline: bool = True, bom: bool = False, carriage: bool = True) -> None:
         r"""Take over `raw`; `carriage` False promises that no line ends in `\r`."""
-        self.raw = raw
-        self.keys = [line.removesuffix("\r") for line in raw] if carriage else raw
+        self._raw: list[str] | None = raw
+        self._keys = [line.removesuffix("\r") for line in raw] if carriage else raw
+        self._plain: str | None = None
         self.final_newline = final_newline
         self.bom = bom
 
@@ -34,11 +33,39 @@ class FileText:
         """The text of `data`; bytes that are not UTF-8 survive as lone surrogates."""
         text = data.decode("utf-8", "surrogateescape")
         bom = text.startswith(_BOM)
+        carriage = "\r" in text
+        if not bom and not carriage and text.endswith("\n"):
+            return cls.of_plain(text)
         raw = text.removeprefix(_BOM).split("\n")
         final_newline = raw[-1] == ""
         if final_newline:
             raw.pop()
-        return cls(raw, final_newline=final_newline, bom=bom, carriage="\r" in text)
+        return cls(raw, final_newline=final_newline, bom=bom, carriage=carriage)
+
+    @classmethod
+    def of_plain(cls, text: str) -> FileText:
+        r"""The text itself: without a byte order mark, without any `\r`, its last line ends in a newline."""
+        self = cls([], carriage=False)
+        self._raw, self._plain = None, text
+        return self
+
+    @property
+    def plain(self) -> str | None:
+        r"""The whole text, when it is as `of_plain` wants it."""
+        return self._plain
+
+    @property
+    def raw(self) -> list[str]:
+        r"""Lines without `\n`; a `\r` before it is kept here."""
+        if self._raw is None:
+            assert self._plain is not None  # noqa: S101 - narrows: one of them is there
+            self._raw = self._keys = self._plain[:-1].split("\n")
+        return self._raw
+
+    @property
+    def keys(self) -> list[str]:
+        r"""The same lines without that `\r`: what a patch is compared with."""
+        return self.raw if self._raw is None else self._keys
 
     def encode(self) -> bytes:
         """The bytes to write.
@@ -46,6 +73,8 @@ class FileText:
         Raises:
             UnicodeEncodeError: A line has a lone surrogate that stands for no byte.
         """
+        if self._plain is not None:
+            return self._plain.encode("utf-8", "surrogateescape")
         text = "\n".join(self.raw)
         if self.raw and self.final_newline:
             text += "\n"

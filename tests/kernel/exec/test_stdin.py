@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -77,12 +76,10 @@ def test_resume_leaves_stdin_alone_beside_a_prompt():
 
 
 def test_an_open_but_silent_pipe_is_given_up_with_a_notice_and_remembered():
-    began = time.monotonic()
     prompt, said = taken("do", None)
     assert prompt.text == "do"
     assert prompt.late is not None
     assert "nothing on stdin after 1 s" in said[-1]
-    assert time.monotonic() - began < 5
 
 
 def test_the_null_device_is_not_read_and_not_mentioned():

@@ -1,7 +1,6 @@
 import os
 import stat
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from codex_kernel.patch.parse import AddFile, Chunk, DeleteFile, Hunk, Patch, Up
 from codex_kernel.patch.verify import verify
 from codex_protocol.errors import PatchError
 from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
+from tests.support.growth import assert_linear_in
 from tests.support.patch_making import patch_between
 
 
@@ -388,33 +388,34 @@ def test_files_in_more_folders_than_may_be_open_are_written(tmp_path: Path) -> N
     assert len(tree(tmp_path)) == len(hunks)
 
 
-def test_500_hunks_in_200_files_take_a_tenth_of_a_second(tmp_path: Path) -> None:
+def test_500_hunks_in_200_files_are_all_written(tmp_path: Path) -> None:
     hunks: list[Hunk] = []
+    wanted: dict[str, str] = {}
     for number in range(200):
         lines = [f"line {number} {index}" for index in range(300)]
         before = "".join(line + "\n" for line in lines).encode()
         for index in (20, 150, 280) if number % 2 else (50, 250):
             lines[index] = "changed"
         (tmp_path / f"f{number}").write_bytes(before)
-        hunks += patch_between(f"f{number}", before, "".join(line + "\n" for line in lines).encode()).hunks
+        wanted[f"f{number}"] = "".join(line + "\n" for line in lines)
+        hunks += patch_between(f"f{number}", before, wanted[f"f{number}"].encode()).hunks
     text = format_patch(Patch(tuple(hunks)))
     assert text.count("@@") == 500
-    started = time.perf_counter()
     apply(verify(text, tmp_path))
-    assert time.perf_counter() - started < 0.5  # some 60 ms on an idle machine; tests share theirs
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == wanted
 
 
 def test_a_large_file_is_changed_in_linear_time(tmp_path: Path) -> None:
-    before = b"".join(b"line %d\n" % number for number in range(300_000))
-    lines = before.decode().split("\n")
-    for index in range(0, 300_000, 1000):
-        lines[index] = "changed"
-    (tmp_path / "f").write_bytes(before)
-    text = format_patch(patch_between("f", before, "\n".join(lines).encode()))
-    started = time.perf_counter()
-    apply(verify(text, tmp_path))
-    assert time.perf_counter() - started < 3
-    assert (tmp_path / "f").read_text() == "\n".join(lines)
+    def change(count: int) -> None:
+        before = b"".join(b"line %d\n" % number for number in range(count))
+        lines = before.decode().split("\n")
+        for index in range(0, count, 1000):
+            lines[index] = "changed"
+        (tmp_path / "f").write_bytes(before)
+        apply(verify(patch_between("f", before, "\n".join(lines).encode()), tmp_path))
+        assert (tmp_path / "f").read_text() == "\n".join(lines)
+
+    assert_linear_in(change, 300_000)
 
 
 def patched(before: str, diff: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -28,6 +29,7 @@ from codex_protocol.events import (
     TokenUsage,
     TurnAborted,
     TurnContextChanged,
+    UserMessage,
 )
 from codex_protocol.ops import (
     Compact,
@@ -49,8 +51,17 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 Opened = tuple["OwnKernel | None", Connection]
-Opener = Callable[[str | None], Awaitable[Opened]]
-"""Opens a kernel: a new thread's, or the one that resumes the id."""
+_AGENTS = 5
+"""So many agents may end, one after the other, before what is asked of them counts as lost."""
+_CLOSED = "the thread was closed; open it again with thread_resume"
+
+
+class Opener(Protocol):
+    """Opens a kernel: a new thread's, or the one that has or resumes a thread."""
+
+    async def __call__(self, thread: str | None, or_new: bool = False) -> Opened:
+        """The kernel with the thread, or with a new one: for None, and with `or_new` where it was never kept."""
+        ...
 
 
 class AsyncThread:
@@ -72,7 +83,11 @@ class AsyncThread:
         self._approvals: Approvals = approvals
         self._turns: list[AsyncTurn] = []
         self._closed = False
+        self._opening = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._said_something = False
+        self._kept = False
+        """Whether something of it is surely on disk."""
         self._configured: SessionConfigured
         self._settings: TurnContextChanged
         self._name: str | None = None
@@ -81,10 +96,17 @@ class AsyncThread:
     @classmethod
     async def open(cls, opener: Opener, resume: str | None, approvals: Approvals) -> AsyncThread:
         """A thread in the kernel that `opener` starts or finds."""
-        thread = cls(await opener(resume), opener, approvals)
-        thread._said_something = resume is not None
-        await thread.listen()
-        return thread
+        for left in reversed(range(_AGENTS)):
+            try:
+                thread = cls(await opener(resume), opener, approvals)
+                thread._said_something = thread._kept = resume is not None
+                await thread._listen_or_leave()
+            except KernelLost:  # it ended just now: its successor, or one of our own
+                if not left:
+                    raise
+            else:
+                return thread
+        raise AssertionError("the last try returns or raises")
 
     async def listen(self) -> None:
         """Follow the thread from a snapshot on."""
@@ -236,9 +258,8 @@ class AsyncThread:
         Raises:
             CodexError: There is no such turn, or nothing is recorded.
         """
-        await self.ensure_open()
-        found = await self.connection.query("changes", {} if turn is None else {"turn": turn})
-        return msgspec.convert(found, Changes)
+        arguments = {} if turn is None else {"turn": turn}
+        return msgspec.convert(await self._ask_twice(lambda agent: agent.query("changes", arguments)), Changes)
 
     async def compact(self) -> TurnResult:
         """Replace the history by a summary of it."""
@@ -259,7 +280,7 @@ class AsyncThread:
 
     async def set_name(self, name: str) -> None:
         """Name the thread."""
-        await self._submit(SetThreadName(name=name))
+        await self._change(SetThreadName(name=name))
         self._name = name
 
     async def configure(
@@ -281,12 +302,12 @@ class AsyncThread:
             else one_of(ApprovalPolicy, approval_policy, "approval_policy"),
             effort=None if effort is None else one_of(Effort, effort, "effort"),
         )
-        await self._submit(op)
-        await self.connection.catch_up()
+        await self._change(op)
 
     async def run_command(self, command: str) -> None:
         """Run the user's own command in the sandbox and put it and its output into the history."""
-        await self._submit(RunUserShellCommand(command=command))
+        await self.ensure_open()
+        await self.connection.submit(RunUserShellCommand(command=command))
 
     async def ensure_open(self) -> None:
         """Start a kernel that resumes the thread, when its own has gone.
@@ -294,33 +315,65 @@ class AsyncThread:
         Raises:
             ThreadError: The thread is closed, or is in a kernel that is not ours to start again.
         """
-        if self._closed:
-            raise ThreadError("the thread was closed; open it again with thread_resume")
-        if self.connection.lost is None:
-            return
-        if self._opener is None:
-            raise self.connection.lost
-        await self._leave()
-        self.kernel, self.connection = await self._opener(self.id if self._said_something else None)
-        await self.listen()
+        async with self._opening:
+            if self._closed:
+                raise ThreadError(_CLOSED)
+            if self.connection.lost is None:
+                return
+            if self._opener is None:
+                raise self.connection.lost
+            await self._leave()
+            known = self.id if self._said_something else None
+            self.kernel, self.connection = await self._opener(known, or_new=not self._kept)
+            await self._listen_or_leave()
+            if self._closed:
+                await self._leave()
+                raise ThreadError(_CLOSED)
+
+    async def _listen_or_leave(self) -> None:
+        try:
+            await self.listen()
+        except BaseException:
+            await asyncio.shield(self._leave())
+            raise
 
     async def aclose(self) -> None:
         """End its kernel, if it is ours; the thread stays on disk and can be resumed."""
         if self._closed:
             return
         self._closed = True
-        await self._leave()
-
-    async def _leave(self) -> None:
         for turn in tuple(self._turns):
             turn.fail(KernelLost("the thread was closed while the turn ran"))
+        async with self._opening:
+            await self._leave()
+
+    async def _leave(self) -> None:
         await self.connection.aclose()
         if self.kernel is not None:
             await self.kernel.aclose()
 
-    async def _submit(self, op: Op) -> None:
-        await self.ensure_open()
-        await self.connection.submit(op)
+    async def _change(self, op: Op) -> None:
+        async def change(agent: Connection) -> None:
+            await agent.submit(op)
+            await agent.catch_up()  # it is done then, not only taken
+
+        await self._ask_twice(change)
+
+    async def _ask_twice(self, ask: Callable[[Connection], Awaitable[M]]) -> M:
+        """What the thread's agent answers; when it ends meanwhile its successor is asked the same.
+
+        Args:
+            ask: Asks for what does no harm when it is done twice.
+        """
+        for left in reversed(range(_AGENTS)):
+            await self.ensure_open()
+            agent = self.connection
+            try:
+                return await ask(agent)
+            except KernelLost:
+                if not left or agent.lost is None or self._opener is None:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def _special(self, op: Op) -> TurnResult:
         await self.ensure_open()
@@ -328,16 +381,43 @@ class AsyncThread:
         return await (await self._begin(turn, op)).result()
 
     async def _begin(self, turn: AsyncTurn, op: Op) -> AsyncTurn:
+        turn.op = op
         self._turns.append(turn)  # before the op leaves: its first event may be here before the reply
         self._said_something = True
         try:
-            if turn.answers:
-                await self.connection.offer_answers()
-            await self.connection.submit(op, turn.id)
+            await self._deliver(turn)
         except BaseException:
             self.forget(turn)
             raise
         return turn
+
+    async def _deliver(self, turn: AsyncTurn) -> None:
+        """Hand in a turn's input, until there is an agent that does not end before anything came of it.
+
+        The next agent knows by the input's `client_id` whether it is in the thread: then it is not taken again.
+        """
+
+        async def submit(agent: Connection) -> None:
+            if turn.ended:
+                return
+            if turn.answers:
+                await agent.offer_answers()
+            assert turn.op is not None  # noqa: S101 - `_begin` has set it
+            await agent.submit(turn.op, turn.id)
+            if agent.lost is not None and not turn.ended:
+                raise agent.lost
+
+        turn.on_its_way = True
+        try:
+            await self._ask_twice(submit)
+        finally:
+            turn.on_its_way = False
+
+    async def _deliver_again(self, turn: AsyncTurn) -> None:
+        try:
+            await self._deliver(turn)
+        except CodexError as error:
+            turn.fail(error)
 
     def forget(self, turn: AsyncTurn) -> None:
         """It has ended and needs no more events."""
@@ -361,6 +441,8 @@ class AsyncThread:
                 self._name = name
             case TokenCount(total=total) if total is not None:
                 self._usage = total
+            case UserMessage():
+                self._kept = True
             case _:
                 pass
         for turn in tuple(self._turns):
@@ -373,7 +455,8 @@ class AsyncThread:
 
         self._configured, self._settings = snapshot.configured, snapshot.settings
         self._name, self._usage = snapshot.name, snapshot.usage
-        self._said_something = self._said_something or bool(snapshot.items)
+        self._kept = self._kept or bool(snapshot.items)
+        self._said_something = self._said_something or self._kept
         self.running_turn = None
         followed = tuple(self._turns)
         boots: set[str] = set()
@@ -390,7 +473,17 @@ class AsyncThread:
     def _lost(self, error: CodexError) -> None:
         self.running_turn = None
         for turn in tuple(self._turns):
-            turn.fail(KernelLost(f"{error}; the thread's next turn resumes it"))
+            if not turn.untouched or self._opener is None or self._closed:
+                turn.fail(KernelLost(f"{error}; the thread's next turn resumes it"))
+                continue
+            turn.begin_again()
+            if not turn.on_its_way:
+                self._start(self._deliver_again(turn))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def __repr__(self) -> str:
         name = f" {self._name!r}" if self._name else ""

@@ -25,9 +25,10 @@ from codex_protocol.events import (
     McpApprovalRequest,
     NumberedEvent,
     TaskStarted,
+    TurnAborted,
     UserMessage,
 )
-from codex_protocol.ops import ExecApproval, Interrupt, McpApproval, PatchApproval, TextInput, UserInput
+from codex_protocol.ops import ExecApproval, Interrupt, McpApproval, Op, PatchApproval, TextInput, UserInput
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.review import HunkChoice
 
@@ -64,6 +65,11 @@ class AsyncTurn:
         self.id = secrets.token_hex(8)
         """Of the submission; what joined a running turn has that turn's id from then on."""
         self.client_id = f"{self.id}-{secrets.token_hex(4)}"
+        self.op: Op | None = None
+        """What the thread is asked."""
+        self.on_its_way = False
+        """Whether that is being handed in: an agent that ends meanwhile is no loss yet."""
+        self._submission = self.id
         self._thread = thread
         self._approve = approve
         self._schema = schema
@@ -74,6 +80,7 @@ class AsyncTurn:
         self._news = asyncio.Event()
         self._failure: CodexError | None = None
         self._began = False
+        self._told_begin: set[type[EventMsg]] = set()
         self._told_end = False
         self._last = 0
         self._boot = ""
@@ -93,7 +100,7 @@ class AsyncTurn:
             self._news.set()
         if not self._began:
             self._wait_for_begin(msg, of)
-        elif of == self.id:
+        elif of == self.id and not (isinstance(msg, TurnAborted) and msg.closing and self.untouched):
             self._put(msg)
 
     def _wait_for_begin(self, msg: EventMsg, of: str) -> None:
@@ -111,7 +118,16 @@ class AsyncTurn:
             case _:
                 return
 
+    def begin_again(self) -> None:
+        """Nothing came of it where it was handed in; another agent is asked."""
+        self.id = self._record.id = self._submission
+        self._began = False
+
     def _put(self, msg: EventMsg) -> None:
+        if isinstance(msg, TaskStarted | UserMessage) and self.untouched:
+            if type(msg) in self._told_begin:
+                return  # by the agent that ended
+            self._told_begin.add(type(msg))
         self._record.take(msg)
         self._events.put_nowait(msg)
         if self._record.ended:
@@ -135,6 +151,11 @@ class AsyncTurn:
     def ended(self) -> bool:
         """Whether nothing more comes."""
         return self._record.ended
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing has come of it yet: it may have begun, but the model has said and done nothing."""
+        return self._record.untouched
 
     @property
     def answers(self) -> bool:

@@ -59,6 +59,8 @@ _REPLY_S = 30.0
 _GRACE_S = 5.0
 """A connection that broke may come back; past this the kernel counts as lost."""
 _LOOK_S = 0.05
+_END_S = 10.0
+"""A kernel that said that it ends has gone after that."""
 _BURST = 64
 
 
@@ -228,6 +230,8 @@ class Connection:
             raise ThreadError(str(content.get("evalue") or "the agent could not answer"))
         reply = read_reply(content)
         if isinstance(reply, Refused):
+            if reply.reason == "ended":
+                raise await self._gone(reply.message)
             raise ThreadError(reply.message)
         return reply
 
@@ -382,6 +386,7 @@ class Connection:
                 continue  # not attached yet: whoever attaches has a time limit of its own
             self._order.ask_again()
             if await self._is_gone():
+                await self._hear_the_rest()
                 self._lose(KernelLost("the agent's process has ended; its thread is on disk and can be resumed"))
                 return
 
@@ -403,9 +408,28 @@ class Connection:
             if not back.done():
                 back.cancel()
 
+    async def _gone(self, message: str) -> KernelLost:
+        """Lose a kernel that said that it ends, once its process has let go of the thread."""
+        if self._is_alive is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_END_S):
+                    while self.lost is None and await self._is_alive():  # noqa: ASYNC110 - a process has no event
+                        await asyncio.sleep(_LOOK_S)
+        await self._hear_the_rest()
+        self._lose(KernelLost(message))
+        return self.lost or KernelLost(message)
+
+    async def _hear_the_rest(self) -> None:
+        """What a kernel said before it ended may still be on the way through this process."""
+        import zmq
+
+        while not self._closed and int(self._iopub.getsockopt(zmq.EVENTS)) & zmq.POLLIN:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+
     def _lose(self, error: KernelLost) -> None:
         if self.lost is not None or self._closed:
             return
+        self._tell(self._order.give_up())
         self.lost = error
         for answer in self._replies.values():
             if not answer.done():

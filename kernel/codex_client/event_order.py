@@ -78,6 +78,17 @@ class EventOrder:
         """From here on an `Attached` is needed: the way to the kernel was interrupted."""
         self.waiting = True
 
+    def give_up(self) -> list[Content]:
+        """Nobody can be asked any more: what came early and follows on what was handed out."""
+        early, self._early = self._early, []
+        out: list[Content] = []
+        for content in early:
+            at = position_of(content)
+            if self.position is not None and at == Position(self.position.boot, self.position.n + 1):
+                self.position = at
+                out.append(content)
+        return out
+
     def _keep(self, content: Content) -> None:
         # What is over the limit is asked for again: its successor shows the gap.
         if len(self._early) < _MAX_EARLY:

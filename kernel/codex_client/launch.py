@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,17 +75,7 @@ class OwnKernel:
         connection = await Connection.connect(
             self.connection_file, client=client, can_answer=can_answer, is_alive=self.is_alive
         )
-        attaching = asyncio.ensure_future(connection.attach())
-        try:
-            while not (await asyncio.wait({attaching}, timeout=_POLL_S))[0]:
-                if not await self.is_alive():
-                    raise ThreadError(_last_words(self._process))
-            attaching.result()
-        except BaseException:
-            attaching.cancel()
-            await asyncio.wait({attaching})
-            await connection.aclose()
-            raise
+        await attach(connection, self.is_alive, lambda: ThreadError(_last_words(self._process)))
         return connection
 
     async def is_alive(self) -> bool:
@@ -115,6 +105,27 @@ class OwnKernel:
             if not self._process.ended():
                 os.kill(self.pid, signal.SIGKILL)
         self._process.close()
+
+
+async def attach(
+    connection: Connection, is_alive: Callable[[], Awaitable[bool]], gone: Callable[[], ThreadError]
+) -> None:
+    """Attach to a kernel that may end meanwhile; the connection is closed when that fails.
+
+    Raises:
+        CodexError: Why the kernel does not open the thread, or `gone()` when its process has ended.
+    """
+    attaching = asyncio.ensure_future(connection.attach())
+    try:
+        while not (await asyncio.wait({attaching}, timeout=_POLL_S))[0]:
+            if not await is_alive():
+                raise gone()
+        attaching.result()
+    except BaseException:
+        attaching.cancel()
+        await asyncio.wait({attaching})
+        await connection.aclose()
+        raise
 
 
 class _PlainProcess:

@@ -87,6 +87,11 @@ class TurnRecord:
         """Whether nothing more comes."""
         return self.status != "running"
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the model has said and done nothing yet, and it has not ended."""
+        return not (self.ended or self.saying or self._items or self._approvals or self._error)
+
     def take(self, msg: EventMsg) -> None:
         """Take in one event; those that say nothing about results change nothing."""
         match msg:

@@ -173,7 +173,8 @@ class Refused(_Reply, tag="refused", frozen=True, kw_only=True):
 
     message: str
     reason: str = "error"
-    """`version`: the client speaks another version; `usage`: the request is malformed; `superseded`; else `error`."""
+    """`version`: the client speaks another version; `usage`: the request is malformed; `superseded`; `ended`: the agent
+    ends and the thread's next one may be asked the same; else `error`."""
 
 
 Reply = Attached | Accepted | Result | Done | Refused

@@ -13,6 +13,7 @@
     ├── PatchError             a patch cannot be parsed, matched or applied; the model can mend it
     ├── RolloutError           a thread on disk cannot be read, written or locked
     └── ThreadError            a thread is closed, unknown or busy
+        └── ThreadEnded            it takes nothing any more; who resumes it can be asked the same
 
 Facts are attributes, so that no caller parses a message.
 """
@@ -106,3 +107,7 @@ class RolloutError(CodexError):
 
 class ThreadError(CodexError):
     """A thread is closed, unknown or busy."""
+
+
+class ThreadEnded(ThreadError):
+    """A thread takes nothing any more; whoever resumes it can be asked the same."""

@@ -230,6 +230,8 @@ class TurnAborted(_Event, tag="turn_aborted", frozen=True, kw_only=True):
     """A turn was stopped; no `task_complete` follows."""
 
     reason: Literal["interrupted", "replaced"] = "interrupted"
+    closing: bool = False
+    """Nobody stopped it: its agent ended."""
 
 
 class UserMessage(_Event, tag="user_message", frozen=True, kw_only=True):

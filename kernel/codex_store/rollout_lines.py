@@ -171,6 +171,8 @@ class TurnAbortedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     turn_id: str | None = None
     reason: str = "interrupted"
+    closing: bool = False
+    """Nobody stopped it: its agent ended. Ours."""
 
 
 class WrittenUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,13 +257,19 @@ class ApprovalAnswered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """Of a patch: which parts were not taken or taken with other text. With the digest they say every byte written."""
 
 
+class InputTaken(msgspec.Struct, frozen=True, kw_only=True, tag="input_taken"):
+    """The next item is what a client sent under this id, written with it; of our own kind."""
+
+    client_id: str
+
+
 class TurnChanged(msgspec.Struct, frozen=True, kw_only=True, tag="turn_changed"):
     """What the patches of a turn changed, written at its end; of our own kind."""
 
     unified_diff: str
 
 
-WorkbenchLine = ApprovalRequested | ApprovalAnswered
+WorkbenchLine = ApprovalRequested | ApprovalAnswered | InputTaken
 
 WrittenEvent = (
     TaskStartedLine | TaskCompleteLine | TurnAbortedLine | WrittenTokenCount | UserMessageLine | RolledBackLine

@@ -20,6 +20,7 @@ from codex_store.rollout_lines import (
     PASSED_OVER,
     UNREADABLE,
     Compaction,
+    InputTaken,
     Line,
     RolledBackLine,
     TaskCompleteLine,
@@ -49,7 +50,7 @@ _EVENTS = {
 }
 
 _CWD = re.compile(r"<cwd>(.+?)</cwd>")
-_WORKBENCH_KINDS = frozenset({"approval_requested", "approval_answered"})
+_WORKBENCH_KINDS = frozenset({"approval_requested", "approval_answered", "input_taken"})
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -65,7 +66,18 @@ _plan = msgspec.json.Decoder(Plan)
 class Turn:
     """One turn, as the lines tell it."""
 
-    __slots__ = ("_history_start", "end", "error", "first_item", "id", "line", "prompt", "prompt_lines")
+    __slots__ = (
+        "_history_start",
+        "client_ids",
+        "closing",
+        "end",
+        "error",
+        "first_item",
+        "id",
+        "line",
+        "prompt",
+        "prompt_lines",
+    )
 
     def __init__(self, *, id: str, line: int, first_item: int, history_start: int) -> None:
         self.id = id
@@ -78,6 +90,10 @@ class Turn:
         """None when it was broken off: no line says that it ended."""
         self.error: str | None = None
         """The sentence it failed with."""
+        self.closing = False
+        """Whether it was aborted because its agent ended."""
+        self.client_ids: list[str] = []
+        """What clients call the input it took, where they said."""
         self.first_item = first_item
         """Index into the thread's items."""
         self.line = line
@@ -106,6 +122,8 @@ class Replay:
         self.unknown_lines = 0
         self._line_number = -1
         self._open: Turn | None = None
+        self._client_id: str | None = None
+        """Of the next item."""
         self._compactions: list[tuple[int, list[Item]]] = []
         """Index of the turn each happened in or after, and the history it replaced."""
 
@@ -173,7 +191,7 @@ class Replay:
                 if kind not in _WORKBENCH_KINDS:
                     self.unknown_lines += kind != "turn_changed"
                 elif own:
-                    self.approvals.take(_workbench.decode(payload), line.timestamp)
+                    self._workbench(_workbench.decode(payload), line.timestamp)
             case kind:
                 self.unknown_lines += kind not in PASSED_OVER
 
@@ -185,6 +203,12 @@ class Replay:
             self._item(raw)
         else:
             self._session_meta(raw, own)
+
+    def _workbench(self, line: WorkbenchLine, at: str) -> None:
+        if isinstance(line, InputTaken):
+            self._client_id = line.client_id
+        else:
+            self.approvals.take(line, at)
 
     def _session_meta(self, raw: bytes, own: bool) -> None:
         """The first one counts: older forks carry their sources' meta lines along."""
@@ -200,6 +224,9 @@ class Replay:
             self.item_notices[notice] = self.item_notices.get(notice, 0) + 1
         if is_prompt(item):
             self._prompt(item)
+        client_id, self._client_id = self._client_id, None
+        if client_id is not None and self._open is not None:
+            self._open.client_ids.append(client_id)
         self.items.append(item)
         self.history.append(item)
         if isinstance(item, FunctionCall) and item.name == "update_plan":
@@ -233,7 +260,9 @@ class Replay:
                 self.context_window = started.model_context_window or self.context_window
             case TaskCompleteLine() as complete:
                 self._end("complete", complete.error)
-            case TurnAbortedLine():
+            case TurnAbortedLine(closing=closing):
+                if self._open is not None:
+                    self._open.closing = closing
                 self._end("aborted", None)
             case TokenCountLine(info=info) if info is not None:
                 self.usage, self.last_usage = info.total_token_usage, info.last_token_usage

@@ -40,6 +40,7 @@ from codex_store.home import Home
 from codex_store.rollout_lines import (
     ApprovalRequested,
     Compaction,
+    InputTaken,
     LineKind,
     TaskCompleteLine,
     TaskStartedLine,
@@ -163,8 +164,12 @@ class RolloutWriter:
             )
             self._size = end
 
-    def items(self, *items: Item) -> None:
+    def items(self, *items: Item, client_id: str | None = None) -> None:
         """Write items; on return they survive the process.
+
+        Args:
+            items: In order.
+            client_id: What the client that sent the first of them calls it; on disk with it, or not at all.
 
         Raises:
             RolloutError: They could not be written; the file holds none of them, and the next call may try again.
@@ -172,6 +177,7 @@ class RolloutWriter:
         if not items:
             return
         lines: list[bytes] = []
+        own = [] if client_id is None else [_workbench_line(InputTaken(client_id=client_id))]
         listed = self._listed
         for item in items:
             if not listed and isinstance(item, Message) and is_prompt(item):
@@ -179,7 +185,7 @@ class RolloutWriter:
                 listed = True
             payload = encode_item_payload(item)
             lines.append(payload + b"\n" if self._bare_items else self._line("response_item", payload, len(lines)))
-        self._write(lines, starts=True)
+        self._write([*own, *lines], starts=True, numbered=len(lines))
         self._listed = listed
 
     def event(self, msg: EventMsg, turn_id: str | None = None) -> None:
@@ -204,7 +210,7 @@ class RolloutWriter:
                 self._event(TaskCompleteLine(turn_id=self._turn_id, error=msg.error))
             case TurnAborted():
                 self._keep_changes()
-                self._event(TurnAbortedLine(turn_id=self._turn_id, reason=msg.reason))
+                self._event(TurnAbortedLine(turn_id=self._turn_id, reason=msg.reason, closing=msg.closing))
             case TokenCount():
                 self._event(_token_count(msg))
             case ExecApprovalRequest() | ApplyPatchApprovalRequest() | McpApprovalRequest():
@@ -311,8 +317,7 @@ class RolloutWriter:
         return self._line("event_msg", encode_payload(event), ahead)
 
     def _workbench(self, payload: msgspec.Struct) -> None:
-        """Write a line of our own kind; upstream skips such lines, so they take no number."""
-        self._write([encode_line("workbench", encode_payload(payload))], numbered=0)
+        self._write([_workbench_line(payload)], numbered=0)
 
     def _line(self, kind: LineKind, payload: bytes, ahead: int = 0) -> bytes:
         """A line; `ahead` counts the lines of the same batch before it."""
@@ -370,6 +375,11 @@ class RolloutWriter:
         except OSError:
             self._size = os.fstat(self._fd).st_size
             self._torn = True
+
+
+def _workbench_line(payload: msgspec.Struct) -> bytes:
+    """A line of our own kind; upstream skips such lines, so they take no number."""
+    return encode_line("workbench", encode_payload(payload))
 
 
 def _token_count(msg: TokenCount) -> WrittenTokenCount:

@@ -89,6 +89,17 @@ def test_another_boot_asks_for_a_snapshot_and_the_old_one_says_nothing_more() ->
     assert numbers(order.take_event(event(2, "b"))) == [2]
 
 
+def test_what_came_before_the_end_is_told_when_nobody_can_be_asked_any_more() -> None:
+    order = EventOrder()
+    order.take_attached(attached(1, snapshot=snapshot()))
+    order.ask_again()
+    for n in (2, 3, 5):
+        assert order.take_event(event(n)) == []
+    assert numbers(order.give_up()) == [2, 3]
+    assert order.position == Position("a", 3)
+    assert order.give_up() == []
+
+
 def test_what_is_no_event_is_said_so() -> None:
     with pytest.raises(UsageError, match="not understood"):
         EventOrder().take_event({"type": "event", "n": "x"})

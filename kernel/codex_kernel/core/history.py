@@ -36,8 +36,8 @@ ABORTED = "aborted"
 class Recorder(Protocol):
     """Where items go to last: the rollout, or nowhere for an ephemeral thread."""
 
-    def items(self, *items: Item) -> None:
-        """Write the items; on return they survive the process.
+    def items(self, *items: Item, client_id: str | None = None) -> None:
+        """Write the items, with what the client that sent the first calls it; on return they survive the process.
 
         Raises:
             RolloutError: They could not be written.
@@ -54,16 +54,16 @@ class History:
         """What the next request sends. Changed only through this class."""
         self._call_ids = {call_id_of(item) for item in self.items if isinstance(item, _CALLS)}
 
-    def record(self, *items: Item) -> None:
-        """Write items and append them."""
+    def record(self, *items: Item, client_id: str | None = None) -> None:
+        """Write items and append them; `client_id` is what the client that sent the first calls it."""
         kept = [item for item in items if is_kept(item)]
         if kept:
-            self._recorder.items(*kept)
+            self._recorder.items(*kept, client_id=client_id)
             self.items += kept
 
-    def write(self, item: Item) -> None:
-        """Write an item that joins the sequence later, by `append`."""
-        self._recorder.items(item)
+    def write(self, *items: Item, client_id: str | None = None) -> None:
+        """Write items that join the sequence later, by `append`."""
+        self._recorder.items(*items, client_id=client_id)
 
     def append(self, *items: Item) -> None:
         """Append items that are on disk already."""

@@ -12,6 +12,7 @@ from codex_kernel.changes.checkpoints import Checkpoints
 from codex_kernel.config.types import Config
 from codex_kernel.core.approvals import Approvals
 from codex_kernel.core.consents import Consents
+from codex_kernel.core.earlier_inputs import EarlierInputs
 from codex_kernel.core.history import History, in_call_order
 from codex_kernel.core.instructions import user_instructions
 from codex_kernel.core.recording import RolloutRecorder
@@ -51,6 +52,7 @@ class Opened(msgspec.Struct, kw_only=True, eq=False):
     home: Home
     auth: AuthManager | None
     """Its login; None where a model was handed in."""
+    earlier: EarlierInputs
 
     async def aclose(self) -> None:
         """Keep a login that is just being refreshed."""
@@ -169,6 +171,7 @@ def open_thread(
         rollout_path=writer.path if writer else None,
         home=home,
         auth=auth,
+        earlier=EarlierInputs(source if resume is not None else None),
     )
 
 

@@ -18,9 +18,9 @@ class RolloutRecorder:
     def __init__(self, writer: RolloutWriter) -> None:
         self._writer = writer
 
-    def items(self, *items: Item) -> None:
+    def items(self, *items: Item, client_id: str | None = None) -> None:
         """History items, in order."""
-        self._writer.items(*items)
+        self._writer.items(*items, client_id=client_id)
 
     def event(self, msg: EventMsg) -> None:
         """What items do not say."""

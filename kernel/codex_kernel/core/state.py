@@ -35,8 +35,8 @@ class Recorder(Protocol):
     All raise `RolloutError` when that cannot be had.
     """
 
-    def items(self, *items: Item) -> None:
-        """History items, in order."""
+    def items(self, *items: Item, client_id: str | None = None) -> None:
+        """History items, in order; `client_id` is what the client that sent the first calls it."""
         ...
 
     def event(self, msg: EventMsg) -> None:
@@ -63,7 +63,7 @@ class Recorder(Protocol):
 class NoRecorder:
     """Keeps nothing: the recorder of an ephemeral thread."""
 
-    def items(self, *items: Item) -> None:
+    def items(self, *items: Item, client_id: str | None = None) -> None:
         """Keep nothing."""
 
     def event(self, msg: EventMsg) -> None:
@@ -138,6 +138,8 @@ class ThreadState(msgspec.Struct, kw_only=True, eq=False):
     made_here: set[str] = msgspec.field(default_factory=set[str])
     started_at: float = msgspec.field(default_factory=time.time)
     """When this process opened the thread: what is born later in a temporary directory is taken for its own."""
+    closing: bool = False
+    """The thread is about to end, and its turn with it: nobody stops that one."""
     steered: list[Item] = msgspec.field(default_factory=list[Item])
     """On disk already; joins the history when the running calls have been answered."""
 

@@ -19,7 +19,7 @@ from codex_kernel.core.opening import Opened, open_thread
 from codex_kernel.core.side_ops import SideOps
 from codex_kernel.core.state import ThreadState
 from codex_kernel.core.thread_mcp import ThreadMcp
-from codex_protocol.errors import CodexError, ConfigError, ThreadError, UsageError
+from codex_protocol.errors import CodexError, ConfigError, ThreadEnded, ThreadError, UsageError
 from codex_protocol.events import (
     BackgroundEvent,
     Error,
@@ -271,10 +271,11 @@ class Thread:
         """Ask for something; never blocks. Returns the id that its events will carry.
 
         Raises:
-            ThreadError: The thread has ended.
+            ThreadEnded: The thread has ended, or is about to: it will not do it.
         """
-        if self._closed.is_set():
-            raise ThreadError("the thread has ended; resume it to go on")
+        if self._state.closing or self._closed.is_set():
+            raise ThreadEnded("the thread has ended; resume it to go on")
+        self._state.closing = isinstance(op, Shutdown)
         if id is None:
             id = str(self._next_id)
             self._next_id += 1
@@ -365,19 +366,41 @@ class Thread:
         elif op.client_id not in self._seen_inputs:
             self._seen_inputs.add(op.client_id)
             try:
-                await self._take_new_input(id, op)
+                if op.client_id in self._opened.earlier:
+                    await self._answer_earlier_input(id, op, op.client_id)
+                else:
+                    await self._take_new_input(id, op)
             except BaseException:  # it was not taken: who sends it again must be heard
                 self._seen_inputs.discard(op.client_id)
                 raise
 
+    async def _answer_earlier_input(self, id: str, op: UserInput | UserTurn, client_id: str) -> None:
+        """Begin the turn of an input that is in the history already; one that has ended is told again, briefly."""
+        from codex_kernel.core.user_input import text_of
+
+        if self._turn is not None:  # the model answers it with what is asked now
+            self._seen_inputs.discard(client_id)
+            self._later.append(Submission(id, op))
+        elif self._opened.earlier.is_open(client_id):
+            self._begin_turn(id, self._settings_of(op), None, [text_of(op.items)])
+        else:
+            end = await asyncio.to_thread(self._opened.earlier.end_of, client_id)
+            for msg in (TaskStarted(model_context_window=self._state.settings.context_window()), end):
+                self._state.recorder.event(msg)
+                self._emit(id, msg)
+
+    def _settings_of(self, op: UserInput | UserTurn) -> TurnSettings:
+        settings = self._state.settings
+        if isinstance(op, UserTurn):
+            return settings.for_turn(op)
+        if op.output_schema is not None:
+            return msgspec.structs.replace(settings, output_schema=op.output_schema)
+        return settings
+
     async def _take_new_input(self, id: str, op: UserInput | UserTurn) -> None:
         from codex_kernel.core.user_input import images_of, message_of, text_of
 
-        settings = self._state.settings
-        if isinstance(op, UserTurn):
-            settings = settings.for_turn(op)
-        elif op.output_schema is not None:
-            settings = msgspec.structs.replace(settings, output_schema=op.output_schema)
+        settings = self._settings_of(op)
         message = await message_of(op.items, settings.cwd)
         if self._turn is not None and self._turn.done():  # it has ended but is not told of: too late to steer it
             await self._turn_told.wait()
@@ -398,8 +421,7 @@ class Thread:
         self._start_turn(id, settings, [message, *skills], told)
 
     def _steer(self, id: str, messages: list[Message], told: UserMessage) -> None:
-        for message in messages:
-            self._state.history.write(message)
+        self._state.history.write(*messages, client_id=told.client_id)
         self._state.steered += messages
         if self._unanswered is not None:
             self._unanswered.append(told.message)
@@ -431,7 +453,7 @@ class Thread:
 
     def _start_turn(self, id: str, settings: TurnSettings, messages: list[Message], told: UserMessage) -> None:
         def take() -> None:
-            self._state.history.record(*messages)
+            self._state.history.record(*messages, client_id=told.client_id)
             self._emit(id, told)
 
         self._begin_turn(id, settings, take, [told.message])
@@ -442,6 +464,7 @@ class Thread:
         from codex_kernel.core.turn import Turn
 
         state = self._state
+        self._opened.earlier.turn_begins()
         state.recorder.turn_context(settings)
         state.history.record(*missing_context(state, settings))
         started = TaskStarted(model_context_window=settings.context_window())
@@ -515,7 +538,7 @@ class Thread:
         try:
             end = TaskComplete(last_agent_message=turn.result())
         except asyncio.CancelledError:
-            end = TurnAborted(reason="interrupted")
+            end = TurnAborted(reason="interrupted", closing=self._state.closing)
         except CodexError as error:
             end = self._failed(id, str(error))
         except Exception as error:  # the outermost frame of a turn: somebody waits for its end

@@ -94,6 +94,8 @@ class Turn:
         self._later: list[Callable[[], EventMsg | None]] = []
         self._futile = False
         """Compaction did not make the history shorter: not worth another request in this turn."""
+        self._answered = False
+        """Whether the model has."""
         self.last_message: str | None = None
         """The last thing the model said in this turn."""
 
@@ -229,6 +231,7 @@ class Turn:
         history = self._state.history
         items = history.with_fresh_call_ids(sampled.items)
         history.record(*items)
+        self._answered = self._answered or bool(items)
         said = [item.text() for item in items if isinstance(item, Message) and item.role == "assistant"]
         self.last_message = said[-1] if said else None
         for item in items:
@@ -286,4 +289,6 @@ class Turn:
             history.record(assistant_message(text))
             self._emit(AgentMessage(message=text))
         history.append(*self._state.take_steered())
+        if self._state.closing and not self._answered and not text.strip():
+            return  # as if it had not begun: who resumes the thread may go on with it
         history.record(aborted_message())

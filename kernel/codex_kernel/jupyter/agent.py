@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from codex_protocol.errors import CodexError, ConfigError, UsageError
+from codex_protocol.errors import CodexError, ConfigError, ThreadEnded, UsageError
 from codex_protocol.events import NumberedEvent
 from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home, find_home
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from codex_kernel.jupyter.first_run import BrowserLogin
     from codex_kernel.jupyter.paths import Paths
     from codex_kernel.sandbox.interface import Sandbox
+    from codex_protocol.ops import Op
 
 Listener = Callable[[NumberedEvent], None]
 StartThread = Callable[["Config", Path | None, Path | None], Awaitable["Thread"]]
@@ -46,6 +47,7 @@ class Agent:
         self._start = start
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
+        self._ending = False
         self._next = options
         self._paths: Paths | None = None
         self._login: BrowserLogin | None = None
@@ -102,12 +104,28 @@ class Agent:
         """The thread, opened if need be.
 
         Raises:
+            ThreadEnded: The agent ends.
             CodexError: It cannot be opened: a setting, a credential or the rollout; the next call tries again.
         """
         async with self._lock:
-            if self.current is None:
+            if self._ending:
+                raise ThreadEnded("the agent is ending; its thread is on disk and can be resumed")
+            if self.current is None or self.current.ended:
                 self.current = await self._open()
             return self.current
+
+    async def submit(self, op: Op, id: str | None = None) -> str:
+        """Hand an op to the thread; the id that its events carry. One that was shut down is gone on with.
+
+        Raises:
+            CodexError: As `thread`.
+        """
+        while True:
+            thread = await self.thread()
+            try:
+                return thread.submit(op, id)
+            except ThreadEnded:
+                await thread.aclose()
 
     async def replace(self, *, resume: str | None = None, fork: str | None = None) -> Thread:
         """End the thread and open another one with the settings this kernel was started with.
@@ -120,6 +138,11 @@ class Agent:
             find_stored(find_home(), resume or fork or "")  # an unknown name must not cost the open thread
         await self.close()
         return await self.thread()
+
+    async def end(self) -> None:
+        """End the thread for good: nothing is taken from now on, so that nothing is taken and not done."""
+        self._ending = True
+        await self.close()
 
     async def close(self) -> None:
         """End the thread: its turn is interrupted and everything is on disk."""

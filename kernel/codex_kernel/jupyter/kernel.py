@@ -85,7 +85,7 @@ class Kernel:
             await asyncio.wait({runner})
             if self.agent.has_paths:
                 await self.agent.paths.close()
-            await self.agent.close()
+            await self.agent.end()
             if self._announcing is not None:
                 self._announcing.close()
             self.history.close()

@@ -31,7 +31,7 @@ from codex_protocol.attach import (
     event_content,
     presence_topic,
 )
-from codex_protocol.errors import CodexError, UsageError
+from codex_protocol.errors import CodexError, ThreadEnded, UsageError
 from codex_protocol.events import NumberedEvent
 from codex_protocol.version import VERSION
 
@@ -86,6 +86,8 @@ class RichClients:
             reply = await self._do(decode_request(content), comm_id)
         except UsageError as error:
             reply = Refused(message=str(error), reason="usage")
+        except ThreadEnded as error:
+            reply = Refused(message=str(error), reason="ended")
         except CodexError as error:
             superseded = type(error).__name__ == "Superseded"
             reply = Refused(message=str(error), reason="superseded" if superseded else "error")
@@ -116,8 +118,7 @@ class RichClients:
             case Replay():
                 return await self._snapshots.since(request.since)
             case Submit():
-                thread = await self._agent.thread()
-                return Accepted(id=thread.submit(request.op, request.id))
+                return Accepted(id=await self._agent.submit(request.op, request.id))
             case Query():
                 return Result(value=await self.answer_query(request))
             case NewThread():

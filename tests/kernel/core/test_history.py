@@ -66,7 +66,7 @@ class Lines:
     def __init__(self) -> None:
         self.written: list[object] = []
 
-    def items(self, *items: object) -> None:
+    def items(self, *items: object, client_id: str | None = None) -> None:
         self.written += items
 
 
@@ -94,7 +94,7 @@ def test_every_call_has_one_output_after_it_before_the_next_message_of_the_user(
     open_calls: list[str] = []
     for item in ordered:
         if is_call(item):
-            open_calls.append(call_id_of(item))
+            open_calls.append(call_id_of(item))  # pyright: ignore[reportArgumentType]  # is_call says so
         elif isinstance(item, FunctionCallOutput):
             assert item.call_id in open_calls
             open_calls.remove(item.call_id)

@@ -202,6 +202,42 @@ async def test_a_new_thread_is_another_boot_for_everybody(tmp_path: Path):
         assert reply["thread_id"] != attached["thread_id"]
 
 
+async def test_a_thread_that_was_shut_down_is_gone_on_with(tmp_path: Path):
+    async with running_kernel(tmp_path, [says("one")], [says("two")]) as bench:
+        client = await bench.client()
+        attached = await client.ask(type="attach", client="page-1")
+        await client.ask(type="submit", op=user_input("first"))
+        await client.event("task_complete")
+        await client.ask(type="submit", op={"type": "shutdown"})
+        assert (await client.ask(type="submit", op=user_input("second")))["type"] == "accepted"
+        assert (await client.event("agent_message"))["msg"]["message"] == "two"
+        again = await client.ask(type="attach", client="page-1")
+        assert again["thread_id"] == attached["thread_id"]
+
+
+async def test_an_agent_that_ends_takes_nothing_any_more_and_opens_nothing(tmp_path: Path):
+    async with running_kernel(tmp_path, [waits()]) as bench:
+        client = await bench.client()
+        await client.ask(type="attach", client="page-1")
+        await client.ask(type="submit", op=user_input("first"))
+        await client.event("task_started")
+        thread = bench.kernel.agent.current
+        ending = asyncio.ensure_future(bench.kernel.agent.end())
+        asked = [
+            {"type": "submit", "op": user_input("late")},
+            {"type": "attach", "client": "page-2"},
+            {"type": "new_thread"},
+        ]
+        for request in asked:
+            refused = await client.ask(**request)
+            assert (refused["type"], refused["reason"]) == ("refused", "ended")
+            assert "can be resumed" in refused["message"] or "resume it" in refused["message"]
+        await ending
+        assert thread is not None
+        assert thread.ended
+        assert bench.kernel.agent.current is None
+
+
 async def test_an_unknown_thread_to_resume_does_not_cost_the_open_one(tmp_path: Path):
     async with running_kernel(tmp_path, [says("one")]) as bench:
         client = await bench.client()

@@ -1,0 +1,333 @@
+"""An agent that ends while a client asks it: the thread goes on in another one, and what was asked is in it once.
+
+Each test forces one moment: agents are stopped by signals and clients made deaf, nothing depends on who is faster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codex_client import AsyncCodex, KernelLost
+from codex_client.async_thread import AsyncThread
+from codex_client.async_turn import AsyncTurn
+from codex_protocol.errors import ThreadError
+from codex_protocol.events import TaskStarted, UserMessage
+from tests.support.codex_clients import make_home
+from tests.support.model_server import ModelServer
+from tests.support.replies import Reply, says
+
+
+def held() -> Reply:
+    return says("late").but(hold_after_events=0)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as made:
+        yield made
+
+
+@pytest.fixture
+def settings(tmp_path: Path, server: ModelServer) -> dict[str, Any]:
+    return {**make_home(tmp_path, server), "approvals": "deny"}
+
+
+async def until(check: Callable[[], Any]) -> None:
+    async with asyncio.timeout(60):
+        while not check():  # noqa: ASYNC110 - what is on disk has no event
+            await asyncio.sleep(0.01)
+
+
+def rollout(tmp_path: Path) -> str:
+    return "".join(path.read_text() for path in (tmp_path / "home" / "sessions").rglob("*.jsonl"))
+
+
+def pid_of(thread: AsyncThread) -> int:
+    assert thread.kernel is not None
+    return thread.kernel.pid
+
+
+def kill(pid: int) -> None:
+    """The process is gone on return, and this loop has not looked at anything meanwhile."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def deafen(thread: AsyncThread) -> None:
+    """The client hears neither replies nor events of its present agent any more."""
+    connection = thread.connection
+    connection._unpack = lambda frames: None  # type: ignore[method-assign]
+
+
+async def asked(thread: AsyncThread) -> None:
+    """A request of the client's has left it."""
+    await until(lambda: thread.connection._replies)  # pyright: ignore[reportPrivateUsage]
+
+
+def times_asked(server: ModelServer, text: str) -> int:
+    return str(server.requests[-1].input).count(text)
+
+
+async def test_an_agent_that_is_dead_before_its_client_knows_costs_the_turn_nothing(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one"), says("two")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        kill(pid_of(thread))
+        assert thread.connection.lost is None
+        assert (await thread.run("the second")).final_response == "two"
+        assert times_asked(server, "the second") == 1
+
+
+async def test_an_agent_that_never_reads_what_was_asked_costs_the_turn_nothing(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one"), says("two")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        os.kill(pid_of(thread), signal.SIGSTOP)
+        running = asyncio.ensure_future(thread.run("the second"))
+        await asked(thread)
+        kill(pid_of(thread))
+        assert (await running).final_response == "two"
+        assert times_asked(server, "the second") == 1
+
+
+async def test_a_new_thread_whose_first_input_was_never_taken_begins_anew(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        os.kill(pid_of(thread), signal.SIGSTOP)
+        running = asyncio.ensure_future(thread.run("the first"))
+        await asked(thread)
+        kill(pid_of(thread))
+        assert (await running).final_response == "one"
+        assert times_asked(server, "the first") == 1
+
+
+async def test_an_agent_that_is_told_to_end_while_it_is_asked_takes_the_input_or_leaves_it_to_the_next(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one"), *[says("two")] * 3]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        os.kill(pid_of(thread), signal.SIGSTOP)
+        running = asyncio.ensure_future(thread.run("the second"))
+        await asked(thread)
+        os.kill(pid_of(thread), signal.SIGTERM)
+        os.kill(pid_of(thread), signal.SIGCONT)
+        assert (await running).final_response == "two"
+        assert times_asked(server, "the second") == 1
+
+
+async def test_input_that_was_taken_unheard_is_answered_by_the_next_agent_and_is_in_the_thread_once(
+    server: ModelServer, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    server.script = [says("one"), held(), says("two")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        deafen(thread)
+        running = asyncio.ensure_future(thread.run("the second"))
+        await asyncio.to_thread(server.wait_for, 2)  # the model is asked what is on disk
+        kill(pid_of(thread))
+        result = await running
+        assert (result.status, result.final_response) == ("completed", "two")
+        assert times_asked(server, "the second") == 1
+        assert rollout(tmp_path).count("the second") == 1
+
+
+async def test_a_turn_that_ended_unheard_is_told_by_the_next_agent_and_costs_no_request(
+    server: ModelServer, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    server.script = [says("one"), says("two"), says("three")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        deafen(thread)
+        running = asyncio.ensure_future(thread.run("the second"))
+        await until(lambda: rollout(tmp_path).count('"task_complete"') == 2)
+        kill(pid_of(thread))
+        result = await running
+        assert (result.status, result.final_response) == ("completed", "two")
+        assert len(server.requests) == 2
+        assert (await thread.run("third")).final_response == "three"
+        assert times_asked(server, "the second") == 1
+
+
+async def test_a_turn_that_a_person_stopped_unheard_is_not_begun_again(
+    server: ModelServer, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    server.script = [says("one"), held()]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        assert thread.kernel is not None
+        person = await codex.thread_connect(thread.kernel.connection_file)
+        deafen(thread)
+        running = asyncio.ensure_future(thread.run("the second"))
+        await until(lambda: person.running_turn)
+        await person.interrupt()
+        await until(lambda: '"turn_aborted"' in rollout(tmp_path))
+        kill(pid_of(thread))
+        before = len(server.requests)
+        assert (await running).status == "interrupted"
+        assert len(server.requests) == before
+
+
+async def begun(turn: AsyncTurn) -> list[str]:
+    heard: list[str] = []
+    async with asyncio.timeout(60):
+        async for event in turn.stream():
+            heard.append(type(event).__name__)
+            if isinstance(event, UserMessage):
+                break
+    return heard
+
+
+async def _killed(thread: AsyncThread) -> None:
+    kill(pid_of(thread))
+
+
+async def _closed(thread: AsyncThread) -> None:
+    await thread.aclose()
+
+
+@pytest.mark.parametrize("end", [_killed, _closed])
+async def test_a_turn_the_model_has_not_answered_goes_on_when_its_agent_ends(
+    server: ModelServer, settings: dict[str, Any], end: Callable[[AsyncThread], Awaitable[None]]
+) -> None:
+    server.script = [says("one"), held(), says("two")]
+    async with AsyncCodex(**settings) as theirs, AsyncCodex(**settings) as ours:
+        first = await theirs.thread_start()
+        await first.run("first")
+        joined = await ours.thread_resume(first.id)
+        assert joined.kernel is None
+        turn = await joined.turn("the second")
+        heard = await begun(turn)
+        await asyncio.to_thread(server.wait_for, 2)
+        await end(first)
+        heard += [type(event).__name__ async for event in turn.stream()]
+        assert (await turn.result()).final_response == "two"
+        assert [heard.count(kind.__name__) for kind in (TaskStarted, UserMessage)] == [1, 1]
+        assert "AgentMessage" in heard
+        assert times_asked(server, "the second") == 1
+        assert "turn_aborted" not in str(server.requests[-1].input)
+
+
+async def test_a_turn_the_model_has_worked_on_fails_when_its_agent_dies_and_the_next_one_goes_on(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    half = says("half an answer").but(delta_chars=4, hold_after_events=6)
+    server.script = [says("one"), half, says("three")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        turn = await thread.turn("the second")
+        await until(lambda: not turn.untouched)
+        kill(pid_of(thread))
+        with pytest.raises(KernelLost, match="next turn resumes it"):
+            await turn.result()
+        assert (await thread.run("third")).final_response == "three"
+        assert times_asked(server, "the second") == 1
+
+
+async def test_all_who_had_joined_go_on_in_one_agent(server: ModelServer, settings: dict[str, Any]) -> None:
+    server.script = [says("one"), *[says("more")] * 6]
+    async with AsyncCodex(**settings) as theirs, AsyncCodex(**settings) as mine, AsyncCodex(**settings) as yours:
+        first = await theirs.thread_start()
+        await first.run("first")
+        joined = [await codex.thread_resume(first.id) for codex in (mine, yours)]
+        kill(pid_of(first))
+        results = await asyncio.gather(*(one.run(f"asked by {n}") for n, one in enumerate(joined)))
+        assert [result.final_response for result in results] == ["more", "more"]
+        assert sorted(one.kernel is None for one in joined) == [False, True]
+        assert [times_asked(server, f"asked by {n}") for n in range(2)] == [1, 1]
+
+
+async def test_turns_begun_side_by_side_start_one_agent(server: ModelServer, settings: dict[str, Any]) -> None:
+    server.script = [says("one"), *[says("more")] * 6]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        kill(pid_of(thread))
+        opened: list[Any] = []
+        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        assert opener is not None
+
+        async def counted(thread: str | None, or_new: bool = False) -> Any:
+            opened.append(thread)
+            return await opener(thread, or_new)
+
+        thread._opener = counted  # pyright: ignore[reportPrivateUsage]
+        results = await asyncio.gather(*(thread.run(f"asked {n}") for n in range(3)))
+        assert all(result.status == "completed" for result in results)
+        assert opened == [thread.id]
+        assert [times_asked(server, f"asked {n}") for n in range(3)] == [1, 1, 1]
+
+
+async def test_settings_are_given_to_the_next_agent(server: ModelServer, settings: dict[str, Any]) -> None:
+    server.script = [says("one")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        kill(pid_of(thread))
+        await thread.set_name("kept")
+        kill(pid_of(thread))
+        assert [file.path for file in (await thread.changes()).files] == []
+        assert thread.name == "kept"
+
+
+async def test_a_thread_that_is_closed_while_its_next_agent_starts_leaves_none(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one"), says("two")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        kill(pid_of(thread))
+        starting = asyncio.Event()
+        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        assert opener is not None
+
+        async def slow(thread: str | None, or_new: bool = False) -> Any:
+            opened = await opener(thread, or_new)
+            starting.set()
+            await asyncio.sleep(0)
+            return opened
+
+        thread._opener = slow  # pyright: ignore[reportPrivateUsage]
+        running = asyncio.ensure_future(thread.run("the second"))
+        await starting.wait()
+        await thread.aclose()
+        with pytest.raises(ThreadError):
+            await running
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid_of(thread), 0)
+
+
+async def test_a_thread_of_somebody_elses_kernel_is_lost_with_it(server: ModelServer, settings: dict[str, Any]) -> None:
+    server.script = [says("one"), held()]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        assert thread.kernel is not None
+        other = await codex.thread_connect(thread.kernel.connection_file)
+        turn = await other.turn("the second")
+        await begun(turn)
+        kill(pid_of(thread))
+        with pytest.raises(KernelLost):
+            await turn.result()

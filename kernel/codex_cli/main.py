@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
@@ -24,11 +25,14 @@ def run() -> None:
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     code = main()
     atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]  # `os._exit` leaves them out
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            code = code or 1  # its reader has gone, or it was closed
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        if code == 0:
+            code = 1
+            _say("Error: stdout was closed, so what was to be printed there is lost")
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # who closed stderr wants to hear nothing
+        sys.stderr.flush()
     os._exit(code)
 
 

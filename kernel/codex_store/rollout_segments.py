@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,7 @@ from codex_store.rollout_lines import SESSION_META, UNREADABLE, HistoryBase, Lin
 from codex_store.rollout_paths import COMPRESSED, find_rollout, home_of
 
 _MAX_FORKS = 100
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _line = msgspec.json.Decoder(Line)
 _meta = msgspec.json.Decoder(ThreadMeta)
 
@@ -61,16 +63,18 @@ def first_meta(path: Path) -> ThreadMeta | None:
 
 
 def decode_meta(raw: bytes) -> ThreadMeta | None:
-    """The meta line in `raw`, in either shape; None when it is something else."""
+    """The meta line in `raw`, in either shape; None when it is something else, or its id could not name a file."""
     try:
         line = _line.decode(raw)
         if line.type == SESSION_META and line.payload:
-            return _meta.decode(line.payload)
-        if not line.type and line.id and line.timestamp:
-            return _meta.decode(raw)
+            meta = _meta.decode(line.payload)
+        elif not line.type and line.id and line.timestamp:
+            meta = _meta.decode(raw)
+        else:
+            return None
     except UNREADABLE:
         return None
-    return None
+    return meta if _NAME.fullmatch(meta.id) else None
 
 
 def open_rollout(path: Path) -> IO[bytes]:

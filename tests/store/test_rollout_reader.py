@@ -225,6 +225,14 @@ def test_a_damaged_first_line_costs_no_items(tmp_path: Path) -> None:
     assert any("its id was taken from the file's name" in notice for notice in read.notices)
 
 
+def test_an_id_that_would_lead_to_another_folder_is_damage(tmp_path: Path) -> None:
+    path = write_thread(home_at(tmp_path), "hello")
+    path.write_bytes(path.read_bytes().replace(b'"id":"', b'"id":"../../', 1))
+    read = read_rollout(path)
+    assert texts(read) == ["hello", "done"]
+    assert read.meta.id in path.name
+
+
 def test_what_is_no_thread_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     for name, why in (

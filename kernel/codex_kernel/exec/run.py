@@ -44,7 +44,10 @@ def run_exec(request: ExecRequest) -> int:
     if not (request.skip_git_repo_check or request.demo):
         check_repository(config)
     _refuse_a_link_out(request.last_message_file, config.cwd)
-    earlier = find_earlier(request.earlier, home, config.cwd) if request.earlier is not None else None
+    if request.earlier is not None:
+        earlier = find_earlier(request.earlier, home, config.cwd)
+    else:
+        earlier = config.experimental_resume
     images = image_inputs(image_files(request.images), say)
     if request.review is not None:
         op: Op = _review(request.review, prompt.text)
@@ -96,7 +99,7 @@ class _Run:
         from codex_kernel.core.thread import Thread
 
         await prepare_local_server(self._config)
-        how = self._request.earlier.how if self._request.earlier is not None else None
+        how = self._request.earlier.how if self._request.earlier is not None else "resume"
         gc.freeze()  # what start-up made stays: collections need not look at it again
         gc.set_threshold(*_COLLECTION_THRESHOLDS)
         return await Thread.start(

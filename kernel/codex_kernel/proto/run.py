@@ -50,7 +50,7 @@ async def _serve(config: Config, writer: QueuedWriter) -> int:
 
     loop = asyncio.get_running_loop()
     codes: list[int] = []
-    thread = await Thread.start(config, can_ask=True, originator=_originator())
+    thread = await Thread.start(config, can_ask=True, originator=_originator(), resume=config.experimental_resume)
     try:
         thread.answers_servers()
         connection = Connection(thread, writer.write)

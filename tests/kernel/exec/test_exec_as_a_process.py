@@ -222,9 +222,9 @@ def test_a_full_disk_is_one_sentence(codex: OurCommand):
     assert "Error: stdout could not be written" in done.stderr
 
 
-def test_a_closed_stdout_is_no_traceback(codex: OurCommand):
-    line = " ".join(("'" + part + "'") for part in COMMAND) + " exec x </dev/null >&-"
-    done = subprocess.run(
+def with_closed(codex: OurCommand, descriptor: int) -> subprocess.CompletedProcess[str]:
+    line = " ".join(("'" + part + "'") for part in COMMAND) + f" exec x </dev/null {descriptor}>&-"
+    return subprocess.run(
         ["bash", "-c", line],
         cwd=codex.work,
         env=codex.environment(),
@@ -233,7 +233,18 @@ def test_a_closed_stdout_is_no_traceback(codex: OurCommand):
         check=False,
         timeout=WAIT_S,
     )
+
+
+def test_a_closed_stdout_is_one_sentence_and_no_traceback(codex: OurCommand):
+    done = with_closed(codex, 1)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: stdout was closed")
     assert "Traceback" not in done.stderr
+
+
+def test_a_closed_stderr_is_no_failure(codex: OurCommand):
+    done = with_closed(codex, 2)
+    assert (done.returncode, done.stdout) == (0, "the answer\n")
 
 
 # Terminals

@@ -259,6 +259,16 @@ def test_resume_goes_on_with_the_same_thread_and_its_totals(codex: OurCommand, s
     assert len(codex.rollouts()) == 1
 
 
+def test_the_setting_for_resuming_names_the_rollout_to_go_on_with(codex: OurCommand, server: ModelServer):
+    thread = codex.events("remember 7")[0]["thread_id"]
+    [rollout] = codex.rollouts()
+    setting = ("-c", f"experimental_resume={rollout}")
+    assert codex.events(*setting, "what was it?")[0]["thread_id"] == thread
+    assert "remember 7" in str(server.requests[-1].input)
+    gone = codex.exec("-c", "experimental_resume=/nowhere/rollout.jsonl", "x", code=1)
+    assert "/nowhere/rollout.jsonl" in gone.stderr
+
+
 def test_resume_takes_its_prompt_from_stdin(codex: OurCommand, server: ModelServer):
     thread = codex.events("first")[0]["thread_id"]
     codex.events("resume", thread, stdin="second")

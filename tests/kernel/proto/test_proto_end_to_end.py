@@ -50,6 +50,13 @@ def test_the_end_of_stdin_lets_the_turn_finish_and_ends_the_agent(codex: OurComm
     assert (complete["id"], complete["msg"]["last_agent_message"]) == ("one", "the answer")
 
 
+def test_the_setting_for_resuming_names_the_rollout_to_go_on_with(codex: OurCommand):
+    first = spoken(codex, ask("one", "hi"))[0]["msg"]["session_id"]
+    [rollout] = codex.rollouts()
+    again = spoken(codex, "", "-c", f"experimental_resume={rollout}")[0]["msg"]
+    assert (again["session_id"], again["resumed"]) == (first, True)
+
+
 def test_stdin_may_be_a_file(codex: OurCommand, tmp_path: Path):
     (tmp_path / "ops").write_text(ask("one", "hi"))
     with (tmp_path / "ops").open() as ops:

@@ -16,8 +16,10 @@ class LineSplitter:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
+        self._skipping = False
+        """What comes up to the next line end belongs to a line that was thrown away."""
         self.overlong = False
-        """The unfinished line was thrown away because it passed `MAX_LINE_BYTES`."""
+        """A line was thrown away because it passed `MAX_LINE_BYTES`."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their line ends."""
@@ -27,15 +29,16 @@ class LineSplitter:
             line = b"".join((*self._pieces, end)).strip()
             self._pieces.clear()
             self._size = 0
-            if line:
+            if line and not self._skipping:
                 lines.append(line)
-        if rest:
+            self._skipping = False
+        if rest and not self._skipping:
             self._pieces.append(rest)
             self._size += len(rest)
             if self._size > MAX_LINE_BYTES:
                 self._pieces.clear()
                 self._size = 0
-                self.overlong = True
+                self.overlong = self._skipping = True
         return lines
 
     def rest(self) -> bytes:

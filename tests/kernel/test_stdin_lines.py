@@ -26,3 +26,12 @@ def test_a_line_longer_than_allowed_is_thrown_away_and_told_of(monkeypatch):
     splitter.feed(b"x" * 11)
     assert splitter.overlong
     assert splitter.rest() == b""
+
+
+def test_the_end_of_a_line_that_was_thrown_away_is_no_line_of_its_own(monkeypatch):
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 10)
+    splitter = LineSplitter()
+    assert splitter.feed(b"x" * 11) == []
+    assert splitter.feed(b'{"op": "of its middle"}') == []
+    assert splitter.feed(b'{"op": "of its end"}\n{"op": "next"}\n') == [b'{"op": "next"}']
+    assert splitter.rest() == b""

@@ -13,6 +13,7 @@ from codex_protocol.changes import NotReverted
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleSuggestion
+from codex_protocol.sound_json import encode_json
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -711,13 +712,12 @@ class NumberedEvent(msgspec.Struct, frozen=True):
     event: Event
 
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
 
 
 def encode_event(event: Event) -> bytes:
     """One JSON line without its line end, UTF-8: `{"id": …, "msg": {"type": …}}`."""
-    return _encoder.encode(event)
+    return encode_json(event)
 
 
 def decode_event(line: bytes | str) -> Event | None:

@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from codex_protocol.sound_json import encode_json
+
 
 class InputText(msgspec.Struct, frozen=True, tag="input_text"):
     """Text from the user or from us."""
@@ -176,7 +178,6 @@ _KINDS = frozenset(
         "web_search_call",
     }
 )
-_encoder = msgspec.json.Encoder()
 
 
 def output_text(output: str | tuple[ContentPart, ...]) -> str:
@@ -201,7 +202,7 @@ def item_from_object(raw: Any) -> Item:
 
 def encode_item(item: Item) -> bytes:
     """The item's JSON, UTF-8, as sent to the model and written to the rollout."""
-    return _encoder.encode(item.raw if isinstance(item, OtherItem) else item)
+    return encode_json(item.raw if isinstance(item, OtherItem) else item)
 
 
 def user_message(text: str) -> Message:

@@ -14,6 +14,7 @@ from codex_protocol.errors import UsageError
 from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import RuleAmendment
+from codex_protocol.sound_json import encode_json
 
 
 class TextInput(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
@@ -260,7 +261,6 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Submission)
-_encoder = msgspec.json.Encoder()
 
 
 def decode_submission(line: bytes | str) -> Submission:
@@ -277,4 +277,4 @@ def decode_submission(line: bytes | str) -> Submission:
 
 def encode_submission(submission: Submission) -> bytes:
     """One JSON line without its line end, UTF-8."""
-    return _encoder.encode(submission)
+    return encode_json(submission)

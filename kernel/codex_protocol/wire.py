@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from codex_protocol.sound_json import encode_json
+
 DELIMITER = b"<IDS|MSG>"
 PROTOCOL_VERSION = "5.4"
 MAX_MESSAGE_BYTES = 64 << 20
@@ -65,7 +67,6 @@ class _Parent(msgspec.Struct, frozen=True):
 _header = msgspec.json.Decoder(Header)
 _parent = msgspec.json.Decoder(_Parent)
 _object = msgspec.json.Decoder(dict[str, Any])
-_encode = msgspec.json.Encoder().encode
 EMPTY = msgspec.Raw(b"{}")
 
 
@@ -104,7 +105,7 @@ class Wire:
             "date": datetime.now(UTC).isoformat(),
             "version": PROTOCOL_VERSION,
         }
-        parts = [_encode(header), bytes(parent), _encode(metadata) if metadata else b"{}", _encode(content)]
+        parts = [encode_json(header), bytes(parent), encode_json(metadata) if metadata else b"{}", encode_json(content)]
         return [*idents, DELIMITER, self._sign(parts), *parts]
 
     def message_id(self, frames: list[bytes]) -> str:

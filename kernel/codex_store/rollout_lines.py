@@ -16,7 +16,6 @@ from typing import Any, Literal
 import msgspec
 
 from codex_protocol.events import ApprovalRequest, TokenUsage
-from codex_protocol.items import Item, OtherItem, encode_item
 from codex_protocol.policy import (
     ApprovalPolicy,
     DangerFullAccess,
@@ -26,6 +25,7 @@ from codex_protocol.policy import (
     WorkspaceWrite,
 )
 from codex_protocol.review import HunkChoice
+from codex_protocol.sound_json import encode_json
 
 SESSION_META = "session_meta"
 RESPONSE_ITEM = "response_item"
@@ -277,7 +277,6 @@ WrittenEvent = (
 
 LineKind = Literal["session_meta", "response_item", "turn_context", "compacted", "event_msg", "workbench"]
 
-_encoder = msgspec.json.Encoder()
 _last_second: tuple[int, bytes] = (-1, b"")
 
 
@@ -297,20 +296,8 @@ def encode_line(
 
 
 def encode_payload(payload: msgspec.Struct) -> bytes:
-    """JSON of a line's payload; what UTF-8 cannot carry (half surrogate pairs) is replaced by `?`."""
-    try:
-        return _encoder.encode(payload)
-    except UnicodeEncodeError:
-        return _encoder.encode(_well_formed(msgspec.to_builtins(payload)))
-
-
-def encode_item_payload(item: Item) -> bytes:
-    """JSON of an item, as `encode_item`, with the same replacement."""
-    try:
-        return encode_item(item)
-    except UnicodeEncodeError:
-        raw = item.raw if isinstance(item, OtherItem) else msgspec.to_builtins(item)
-        return _encoder.encode(_well_formed(raw))
+    """JSON of a line's payload."""
+    return encode_json(payload)
 
 
 def now_stamp() -> bytes:
@@ -327,15 +314,3 @@ def stamp_of(at_ms: int) -> bytes:
         prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
         _last_second = (second, prefix)
     return b"%b.%03dZ" % (prefix, millis)
-
-
-def _well_formed(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "replace").decode()
-        case dict():
-            return {_well_formed(key): _well_formed(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType]
-        case list() | tuple():
-            return [_well_formed(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType]
-        case _:
-            return value

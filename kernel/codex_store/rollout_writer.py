@@ -32,7 +32,7 @@ from codex_protocol.events import (
     TurnAborted,
     TurnDiff,
 )
-from codex_protocol.items import Item, Message
+from codex_protocol.items import Item, Message, encode_item
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary
 from codex_store.approval_records import ApprovalRecords
 from codex_store.context_items import is_prompt
@@ -53,7 +53,6 @@ from codex_store.rollout_lines import (
     WrittenTokenCount,
     WrittenTokenInfo,
     WrittenUsage,
-    encode_item_payload,
     encode_line,
     encode_payload,
     now_stamp,
@@ -183,7 +182,7 @@ class RolloutWriter:
             if not listed and isinstance(item, Message) and is_prompt(item):
                 lines.append(self._event_line(UserMessageLine(message=item.text()[:_LISTED_CHARS]), len(lines)))
                 listed = True
-            payload = encode_item_payload(item)
+            payload = encode_item(item)
             lines.append(payload + b"\n" if self._bare_items else self._line("response_item", payload, len(lines)))
         self._write([*own, *lines], starts=True, numbered=len(lines))
         self._listed = listed
@@ -270,7 +269,7 @@ class RolloutWriter:
         Raises:
             RolloutError: It could not be written; the history on disk is the one before.
         """
-        raw = [msgspec.Raw(encode_item_payload(item)) for item in replacement]
+        raw = [msgspec.Raw(encode_item(item)) for item in replacement]
         payload = encode_payload(Compaction(message=summary, replacement_history=raw))
         self._write([self._line("compacted", payload)], starts=True)
 

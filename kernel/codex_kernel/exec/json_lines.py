@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from codex_protocol.sound_json import encode_json
+
 
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of the whole thread, not of the turn."""
@@ -183,9 +185,7 @@ Line = (
     | StreamErrorLine
 )
 
-_encoder = msgspec.json.Encoder()
-
 
 def encode_lines(lines: list[Line]) -> bytes:
     """The lines with their line ends, UTF-8, compact."""
-    return b"".join(_encoder.encode(line) + b"\n" for line in lines)
+    return b"".join(encode_json(line) + b"\n" for line in lines)

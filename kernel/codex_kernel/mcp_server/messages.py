@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import msgspec
 
+from codex_protocol.sound_json import encode_json
+
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -108,8 +110,5 @@ def encode_notification(method: str, params: Any) -> bytes:
     return _line({"jsonrpc": "2.0", "method": method, "params": params})
 
 
-_encoder = msgspec.json.Encoder()
-
-
 def _line(message: dict[str, Any]) -> bytes:
-    return _encoder.encode(message) + b"\n"
+    return encode_json(message) + b"\n"

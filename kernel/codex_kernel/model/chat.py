@@ -28,12 +28,11 @@ from codex_protocol.items import (
     output_text,
 )
 from codex_protocol.policy import Effort
+from codex_protocol.sound_json import encode_json
 
 PATH = "/chat/completions"
 INPUT = "input"
 """The one argument of a freeform tool that is offered as a function."""
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Chat:
@@ -80,10 +79,10 @@ def to_request(prompt: Prompt, items: EncodedItems[_Piece] | None = None) -> byt
     """
     pieces = (items or EncodedItems(_piece)).of(prompt.input)
     ours = [piece.body for piece in _leading(pieces)]
-    system = b'{"role":"system","content":' + _joined([_encode(prompt.instructions), *ours]) + b"}"
+    system = b'{"role":"system","content":' + _joined([encode_json(prompt.instructions), *ours]) + b"}"
     messages = [system, *_messages(pieces[len(ours) :])]
-    head = _encode({"model": prompt.model})
-    tail = _encode(_settings(prompt))
+    head = encode_json({"model": prompt.model})
+    tail = encode_json(_settings(prompt))
     return b"".join((head[:-1], b',"messages":[', b",".join(messages), b"],", tail[1:]))
 
 
@@ -195,15 +194,15 @@ def _piece(item: Item) -> _Piece:
     match item:
         case Message(role="assistant"):
             text = item.text()
-            return _Piece("assistant", _encode(text)) if text else _Piece("", b"")
+            return _Piece("assistant", encode_json(text)) if text else _Piece("", b"")
         case Message(role="system" | "developer"):
-            return _Piece("system", _encode(item.text()))
+            return _Piece("system", encode_json(item.text()))
         case Message():
-            return _Piece("user", _encode({"role": "user", "content": _content(item.content)}))
+            return _Piece("user", encode_json({"role": "user", "content": _content(item.content)}))
         case FunctionCall():
             return _call(item.call_id, item.name, item.arguments)
         case CustomToolCall():
-            return _call(item.call_id, item.name, _encode({INPUT: item.input}).decode())
+            return _call(item.call_id, item.name, encode_json({INPUT: item.input}).decode())
         case LocalShellCall():
             action = item.action
             arguments = {
@@ -212,7 +211,7 @@ def _piece(item: Item) -> _Piece:
                 "timeout_ms": action.timeout_ms,
             }
             given = {key: value for key, value in arguments.items() if value is not None}
-            return _call(item.call_id or item.id or "", "shell", _encode(given).decode())
+            return _call(item.call_id or item.id or "", "shell", encode_json(given).decode())
         case FunctionCallOutput() | CustomToolCallOutput():
             return _output(item.call_id, item.output)
         case _:
@@ -221,17 +220,17 @@ def _piece(item: Item) -> _Piece:
 
 def _call(call_id: str, name: str, arguments: str) -> _Piece:
     function = {"name": name, "arguments": arguments or "{}"}
-    return _Piece("call", _encode({"id": call_id, "type": "function", "function": function}), call_id)
+    return _Piece("call", encode_json({"id": call_id, "type": "function", "function": function}), call_id)
 
 
 def _output(call_id: str, output: str | tuple[ContentPart, ...]) -> _Piece:
-    body = _encode({"role": "tool", "tool_call_id": call_id, "content": output_text(output)})
+    body = encode_json({"role": "tool", "tool_call_id": call_id, "content": output_text(output)})
     images = [part for part in output if isinstance(part, InputImage)] if not isinstance(output, str) else []
     if not images:
         return _Piece("output", body, call_id)
     note = {"type": "text", "text": f"Images of the output of tool call {call_id}:"}
     carrier = {"role": "user", "content": [note, *map(_image, images)]}
-    return _Piece("output", body, call_id, _encode(carrier))
+    return _Piece("output", body, call_id, encode_json(carrier))
 
 
 def _content(parts: tuple[ContentPart, ...]) -> str | list[dict[str, Any]]:

@@ -21,11 +21,10 @@ from codex_kernel.model.interface import (
 from codex_kernel.model.responses_events import ResponsesReader
 from codex_protocol.items import Item, OtherItem, Reasoning, ReasoningText, WebSearchCall, encode_item
 from codex_protocol.policy import Summary
+from codex_protocol.sound_json import encode_json
 
 PATH = "/responses"
 SCHEMA_NAME = "codex_output_schema"
-
-_encoder = msgspec.json.Encoder()
 
 
 class Responses:
@@ -54,8 +53,8 @@ def to_request(prompt: Prompt, items: EncodedItems[tuple[bytes, bool]] | None = 
     """
     encoded = (items or EncodedItems(_encode_input)).of(prompt.input)
     pieces = [piece for piece, stored_only in encoded if piece and (prompt.store or not stored_only)]
-    head = _encoder.encode({"model": prompt.model, "instructions": prompt.instructions})
-    tail = _encoder.encode(_settings(prompt))
+    head = encode_json({"model": prompt.model, "instructions": prompt.instructions})
+    tail = encode_json(_settings(prompt))
     return b"".join((head[:-1], b',"input":[', b",".join(pieces), b"],", tail[1:]))
 
 

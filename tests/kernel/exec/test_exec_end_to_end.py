@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,6 +187,26 @@ def test_an_image_that_cannot_be_read_is_said_to_the_model_and_the_run_goes_on(c
     done = codex.exec("-i", "missing.png", "what is this?")
     assert "warning: the image missing.png cannot be read" in done.stderr
     assert "missing.png" in server.requests[0].input[-1]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("wire", ["responses", "chat"])
+def test_names_that_are_not_utf8_do_not_keep_a_turn_from_running(tmp_path: Path, server: ModelServer, wire: str):
+    codex = OurCommand(tmp_path, server, wire_api=wire)
+    folder = tmp_path / os.fsdecode(b"f\xff")
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    given = (
+        "-s",
+        "workspace-write",
+        "--add-dir",
+        str(folder),
+        "-m",
+        os.fsdecode(b"m\xff"),
+        "-i",
+        str(folder / "a.png"),
+    )
+    assert codex.exec(*given, "hi").stdout == "the answer\n"
+    assert codex.events(*given, "hi")[-1]["type"] == "turn.completed"
 
 
 def test_settings_are_taken_from_the_command_line(codex: OurCommand, server: ModelServer):

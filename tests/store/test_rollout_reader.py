@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from codex_protocol.errors import RolloutError
 from codex_protocol.events import TaskComplete, TaskStarted, TurnAborted
-from codex_protocol.items import Message, OtherItem, assistant_message, user_message
+from codex_protocol.items import (
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    Message,
+    OtherItem,
+    assistant_message,
+    user_message,
+)
 from codex_store.rollout_reader import Rollout, read_rollout
 from codex_store.rollout_writer import RolloutWriter
 from tests.support.rollouts import FIXTURES, call, home_at, new_meta, output, recorded, write_thread, write_turn
@@ -48,7 +57,8 @@ def test_a_thread_of_0_169_is_read_as_its_model_saw_it(tmp_path: Path) -> None:
     assert [turn.prompt for turn in read.turns] == ["first prompt", "second prompt"]
     assert [turn.end for turn in read.turns] == ["complete", "complete"]
     assert (read.usage.total_tokens, read.usage.reasoning_output_tokens) == (480, 20)
-    assert [item.call_id for item in read.history() if hasattr(item, "call_id")] == ["c1", "c2", "c1", "c2", "c3", "c3"]
+    joined = (FunctionCall, FunctionCallOutput, CustomToolCall, CustomToolCallOutput)
+    assert [item.call_id for item in read.history() if isinstance(item, joined)] == ["c1", "c2", "c1", "c2", "c3", "c3"]
     assert read.turn_context is not None
     assert (read.turn_context.model, read.turn_context.approval_policy) == ("gpt-5.5", "never")
     assert (read.cwd, read.meta.source, read.unanswered_calls, read.notices) == ("/home/u/project", "exec", (), ())

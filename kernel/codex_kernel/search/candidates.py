@@ -6,13 +6,20 @@ is not installed, the same is done here, slowly enough to be felt beyond 10,000 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from codex_kernel.search.score import Term, matches, without_accents
+from codex_kernel.search.sure import Lines
 
 if TYPE_CHECKING:
     from frizbee import Haystacks
+
+
+_MANY = 10_000
+_THREADS = min(4, os.cpu_count() or 1)
+"""So many threads compare texts, where there are many of them."""
 
 
 class Cancelled(Exception):
@@ -45,9 +52,11 @@ class Candidates:
     Attributes:
         paths: Relative to the root, shortest first, then by name: of equal matches the short ones are kept.
         names: The last part of each path; empty for a directory, which is found by its whole path alone.
+        by_path, by_name: Pick the likely ones.
+        path_lines, name_lines: Know the sure ones.
     """
 
-    __slots__ = ("_by_name", "by_name", "by_path", "directories", "names", "paths")
+    __slots__ = ("_by_name", "by_name", "by_path", "directories", "name_lines", "names", "path_lines", "paths")
 
     def __init__(self, files: Iterable[str], directories: Iterable[str], *, fast: bool | None = None) -> None:
         """Take paths with `/` between their parts.
@@ -67,6 +76,8 @@ class Candidates:
         ]
         self.by_path = make_picker(self.paths, fast=fast)
         self.by_name = make_picker(self.names, fast=fast)
+        self.path_lines = Lines(self.paths)
+        self.name_lines = Lines(self.names)
         self._by_name: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -133,7 +144,8 @@ class FastPicker:
             patterns, max_typos=0, max_items=limit, sort="score_then_index_asc", scoring=self._scoring
         )
         if within is None:
-            return [match.index for match in matcher.match_list(self._haystacks)]
+            threads = _THREADS if len(self._texts) >= _MANY else 1
+            return [match.index for match in matcher.match_list_parallel(self._haystacks, threads)]
         some = Haystacks([without_accents(self._texts[number]) for number in within])
         return [within[match.index] for match in matcher.match_list(some)]
 

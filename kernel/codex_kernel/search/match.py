@@ -8,11 +8,14 @@ of several words is matched against whole paths only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from codex_kernel.search.candidates import Cancelled, Candidates
-from codex_kernel.search.score import Case, Term, same, score, terms_of
+from codex_kernel.search.score import Case, Term, highest, same, score, terms_of
+from codex_kernel.search.sure import is_sure
 
 POOL = 50
 """How many of the best are put in order; no question is answered with more."""
@@ -90,14 +93,24 @@ def find(
         return Found(query, (), False, NOTHING_KNOWN)
     known = before if _goes_on(before, candidates, query, case) else NOTHING_KNOWN
     search = _Search(candidates, terms, stopped)
+    keep = None if keep is None else cache(keep)
     ranked: list[tuple[int, Match]] = []
     names: tuple[int, ...] | None = None
     paths: tuple[int, ...] | None = None
     if len(terms) == 1:
+        sure = _first(search.surely_named(), keep, POOL + 1)
+        if len(sure) > POOL:  # one more than are told: that there are more is known too
+            return Found(query, _in_order(sure[:POOL], limit), True, Remaining(candidates, query, case, None, None))
         picked = candidates.by_name.pick(terms, _CLOSE_LOOK, known.names, stopped)
         names = tuple(sorted(picked)) if len(picked) < _CLOSE_LOOK else None
         ranked = search.named(picked)
     told = _allowed(ranked, keep, POOL)
+    if len(told) < POOL and len(terms) == 1 and known.paths is None:
+        room = POOL - len(told)
+        sure = _first(search.surely_by_path({number for number, _ in ranked}), keep, room + 1)
+        if len(sure) > room:
+            best = _in_order([*told, *sure[:room]], limit)
+            return Found(query, best, True, Remaining(candidates, query, case, names, None))
     if len(told) < POOL:
         # Not only what is not a name's match: a path that matches by its name may fill this list, and is then left out.
         picked = candidates.by_path.pick(terms, _CLOSE_LOOK + len(ranked), known.paths, stopped)
@@ -105,9 +118,18 @@ def find(
         paths = tuple(sorted(picked)) if complete else None
         ranked += search.by_path(picked, {number for number, _ in ranked})
         told = _allowed(ranked, keep, POOL)
-    best = sorted(told, key=lambda match: (-match.score, match.path))[: min(limit, POOL)]
+    best = _in_order(told, limit)
     more = len(told) > len(best) or len(ranked) > POOL or paths is None
-    return Found(query, tuple(best), more, Remaining(candidates, query, case, names, paths))
+    return Found(query, best, more, Remaining(candidates, query, case, names, paths))
+
+
+def _in_order(told: Sequence[Match], limit: int) -> tuple[Match, ...]:
+    return tuple(sorted(told, key=lambda match: (-match.score, match.path))[: min(limit, POOL)])
+
+
+def _first(found: Iterator[Match], keep: Callable[[str], bool] | None, count: int) -> list[Match]:
+    """The first that may be told."""
+    return list(islice((match for match in found if keep is None or keep(match.path)), count))
 
 
 class _Search:
@@ -143,6 +165,30 @@ class _Search:
             if number not in taken and (scored := score(self._terms, self._candidates.paths[number])) is not None:
                 found.append(self._match(number, 0, *scored))
         return found
+
+    def surely_named(self) -> Iterator[Match]:
+        """What stands at the head of the list whatever else matches: as `named`, best first, while that is sure."""
+        term, candidates = self._terms[0], self._candidates
+        whole: set[int] = set()
+        for number, _ in candidates.name_lines.hits(term, whole=True):
+            whole.add(number)
+            yield self._sure(number, 3, len(candidates.paths[number]) - len(candidates.names[number]))
+        directory = candidates.directory_named(term) if is_sure(term) else None
+        if directory is not None and (scored := score(self._terms, candidates.paths[directory])) is not None:
+            yield self._match(directory, 2, *scored)[1]
+        for number, _ in candidates.name_lines.hits(term):
+            if number not in whole:
+                yield self._sure(number, 1, len(candidates.paths[number]) - len(candidates.names[number]))
+
+    def surely_by_path(self, taken: set[int]) -> Iterator[Match]:
+        """The same of `by_path`."""
+        for number, at in self._candidates.path_lines.hits(self._terms[0]):
+            if number not in taken:
+                yield self._sure(number, 0, at)
+
+    def _sure(self, number: int, step: int, at: int) -> Match:
+        needle = self._terms[0].text
+        return self._match(number, step, highest(needle), tuple(range(at, at + len(needle))))[1]
 
     def _match(self, number: int, step: int, points: int, indices: tuple[int, ...]) -> tuple[int, Match]:
         directory = bool(self._candidates.directories[number])

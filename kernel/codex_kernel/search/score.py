@@ -61,6 +61,11 @@ def score(terms: Sequence[Term], text: str) -> tuple[int, tuple[int, ...]] | Non
     return total, tuple(sorted(matched))
 
 
+def highest(needle: str) -> int:
+    """The score of a word that stands in one piece at the start of a text or after a `/`; none is higher."""
+    return _MATCH * len(needle) + _AFTER_SLASH * (len(needle) + 1)
+
+
 def matches(terms: Sequence[Term], text: str) -> bool:
     """Whether every term is in `text`, its letters in order."""
     return all(_is_in(term.text, term.fold(text)) for term in terms)
@@ -86,8 +91,10 @@ def _best(needle: str, folded: str, text: str) -> tuple[int, list[int]] | None:
     A cell is the best score with needle[row] matched at a place. It is reached from the place before it (a run goes
     on, and inherits its bonus) or over a gap.
     """
-    if needle and folded.startswith(needle) and text[0].isalnum():  # nothing can be better
-        return _MATCH * len(needle) + _AFTER_SLASH * (len(needle) + 1), list(range(len(needle)))
+    if needle[:1].isalnum() and needle[0].isascii():  # nothing can be better than the whole of it after a slash
+        at = 0 if folded.startswith(needle) else folded.find(f"/{needle}") + 1
+        if at > 0 or folded.startswith(needle):
+            return highest(needle), list(range(at, at + len(needle)))
     places = _places(needle, folded)
     if places is None:
         return None

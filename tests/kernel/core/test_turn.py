@@ -339,10 +339,10 @@ async def test_a_full_disk_fails_the_turn_and_leaves_a_valid_history(tmp_path: P
         state = watched.thread._state
         write = state.recorder.items
 
-        def full(*items):
+        def full(*items, **fields):
             if any(isinstance(item, FunctionCallOutput) for item in items):
                 raise RolloutError("No space left on device.")
-            write(*items)
+            write(*items, **fields)
 
         monkeypatch.setattr(state.recorder, "items", full)
         end = await watched.turn("a")
@@ -358,10 +358,10 @@ async def test_input_that_cannot_be_written_down_ends_its_turn_and_may_be_sent_a
         state = watched.thread._state
         write = state.recorder.items
 
-        def full(*items):
+        def full(*items, **fields):
             if any("precious" in str(item) for item in items):
                 raise RolloutError("No space left on device.")
-            write(*items)
+            write(*items, **fields)
 
         monkeypatch.setattr(state.recorder, "items", full)
         end = await watched.turn("precious", client_id="mine")

@@ -7,36 +7,31 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from codex_kernel.config.types import Config
 from codex_kernel.core.event_log import EventLog, Listener
 from codex_kernel.core.opening import Opened, open_thread
 from codex_kernel.core.side_ops import SideOps
 from codex_kernel.core.state import ThreadState
+from codex_kernel.core.thread_input import ThreadInput
 from codex_kernel.core.thread_mcp import ThreadMcp
+from codex_kernel.core.thread_turns import InputNotTaken, ThreadTurns
 from codex_protocol.errors import CodexError, ConfigError, ThreadEnded, ThreadError, UsageError
 from codex_protocol.events import (
-    BackgroundEvent,
     Error,
     EventMsg,
     NumberedEvent,
     PlanStep,
     SessionConfigured,
     ShutdownComplete,
-    TaskComplete,
-    TaskStarted,
     TokenUsage,
-    TurnAborted,
     TurnContextChanged,
-    UserMessage,
     Warning,
 )
-from codex_protocol.items import Item, Message
+from codex_protocol.items import Item
 from codex_protocol.ops import (
     AddRules,
     AddToHistory,
@@ -69,21 +64,12 @@ from codex_protocol.policy import ReviewDecision
 
 if TYPE_CHECKING:
     from codex_kernel.core.approvals import ApprovalRequest
-    from codex_kernel.core.settings import TurnSettings
-    from codex_kernel.core.turn_hooks import TurnHooks
     from codex_kernel.model.interface import ModelClient
     from codex_kernel.sandbox.interface import Sandbox
     from codex_kernel.tools.sessions import CommandSessions
     from codex_protocol.changes import Changes
 
 log = logging.getLogger(__name__)
-
-_LOOK_S = 0.3
-"""The end of a turn is told so much later at most, while the files it leaves are looked at."""
-
-
-class _InputNotTaken(Exception):
-    """Input could not be written down; its turn has ended and said why."""
 
 
 class Thread:
@@ -96,18 +82,8 @@ class Thread:
         self._events = events
         self._ops: asyncio.Queue[Submission] = asyncio.Queue()
         self._next_id = 0
-        self._turn: asyncio.Task[str | None] | None = None
-        self._turn_hooks: TurnHooks | None = None
-        self._unanswered: list[str] | None = None
-        """What was typed during a compaction or review, which answers nobody; None while another turn runs."""
-        self._turn_told = asyncio.Event()
-        """Set when the end of the last turn has been told."""
-        self._later: list[Submission] = []
-        self._side_tasks: set[asyncio.Task[None]] = set()
-        """Tell of ends; run out by themselves."""
-        self._commands: set[asyncio.Task[None]] = set()
-        """The user's own commands; interrupted with the turn."""
-        self._seen_inputs: set[str] = set()
+        self._turns = ThreadTurns(opened, self._emit, self._ops.put_nowait)
+        self._input = ThreadInput(opened, self._turns, self._emit, self._ops.put_nowait)
         self._mcp = ThreadMcp(opened.state, opened.home.workbench, lambda msg: self._emit("", msg))
         self._side_ops = SideOps(opened, self._emit)
         self._closed = asyncio.Event()
@@ -191,7 +167,7 @@ class Thread:
     @property
     def busy(self) -> bool:
         """Whether a turn runs."""
-        return self._turn is not None
+        return self._turns.running
 
     @property
     def ended(self) -> bool:
@@ -319,7 +295,7 @@ class Thread:
                     return
                 try:
                     await self._handle(submission)
-                except _InputNotTaken:
+                except InputNotTaken:
                     pass  # told of with the end of its turn
                 except CodexError as error:
                     self._emit(submission.id, Error(message=str(error)))
@@ -333,9 +309,9 @@ class Thread:
         id, op = submission.id, submission.op
         match op:
             case UserInput() | UserTurn():
-                await self._take_input(id, op)
+                await self._input.take(id, op)
             case Interrupt():
-                self._interrupt()
+                self._turns.interrupt()
             case OverrideTurnContext():
                 self._override(id, op)
             case ExecApproval() | PatchApproval() | McpApproval():
@@ -344,11 +320,11 @@ class Thread:
                 if not self._mcp.answer(op):
                     self._emit(id, Warning(message="That question has been answered already, or its server has ended."))
             case RunUserShellCommand():
-                self._start(self._run_user_shell(id, op.command), self._commands)
+                self._turns.beside(self._run_user_shell(id, op.command))
             case RevertChanges():
                 await self._revert(id, op)
             case Compact() | Review():
-                self._start_special_turn(submission)
+                self._turns.begin_special(submission)
             case ListMcpTools():
                 self._emit(id, self._mcp.listing())
             case SetThreadName() | AddToHistory() | GetHistoryEntryRequest() | GetHistory() | ListCustomPrompts():
@@ -357,244 +333,6 @@ class Thread:
                 await self._side_ops.handle(id, op)
             case Shutdown():
                 pass
-
-    # Input and turns
-
-    async def _take_input(self, id: str, op: UserInput | UserTurn) -> None:
-        if op.client_id is None:
-            await self._take_new_input(id, op)
-        elif op.client_id not in self._seen_inputs:
-            self._seen_inputs.add(op.client_id)
-            try:
-                if op.client_id in self._opened.earlier:
-                    await self._answer_earlier_input(id, op, op.client_id)
-                else:
-                    await self._take_new_input(id, op)
-            except BaseException:  # it was not taken: who sends it again must be heard
-                self._seen_inputs.discard(op.client_id)
-                raise
-
-    async def _answer_earlier_input(self, id: str, op: UserInput | UserTurn, client_id: str) -> None:
-        """Begin the turn of an input that is in the history already; one that has ended is told again, briefly."""
-        from codex_kernel.core.user_input import text_of
-
-        if self._turn is not None:  # the model answers it with what is asked now
-            self._seen_inputs.discard(client_id)
-            self._later.append(Submission(id, op))
-        elif self._opened.earlier.is_open(client_id):
-            self._begin_turn(id, self._settings_of(op), None, [text_of(op.items)])
-        else:
-            end = await asyncio.to_thread(self._opened.earlier.end_of, client_id)
-            for msg in (TaskStarted(model_context_window=self._state.settings.context_window()), end):
-                self._state.recorder.event(msg)
-                self._emit(id, msg)
-
-    def _settings_of(self, op: UserInput | UserTurn) -> TurnSettings:
-        settings = self._state.settings
-        if isinstance(op, UserTurn):
-            return settings.for_turn(op)
-        if op.output_schema is not None:
-            return msgspec.structs.replace(settings, output_schema=op.output_schema)
-        return settings
-
-    async def _take_new_input(self, id: str, op: UserInput | UserTurn) -> None:
-        from codex_kernel.core.user_input import images_of, message_of, text_of
-
-        settings = self._settings_of(op)
-        message = await message_of(op.items, settings.cwd)
-        if self._turn is not None and self._turn.done():  # it has ended but is not told of: too late to steer it
-            await self._turn_told.wait()
-        if message is None:
-            self._emit(id, Warning(message="The input was empty, so nothing was sent."))
-            return
-        skills, problems = self._state.skills.named_in(op.items, settings.cwd)
-        for problem in problems:
-            self._emit(id, Warning(message=problem))
-        told = UserMessage(message=text_of(op.items), images=images_of(op.items), client_id=op.client_id)
-        if self._turn is not None:  # steer: on disk now, to the model with its next request
-            if self._turn_hooks is None:
-                self._steer(id, [message, *skills], told)
-            else:
-                checked = self._steer_checked(id, op, self._turn_hooks, [message, *skills], told)
-                self._start(checked, self._commands)
-            return
-        self._start_turn(id, settings, [message, *skills], told)
-
-    def _steer(self, id: str, messages: list[Message], told: UserMessage) -> None:
-        self._state.history.write(*messages, client_id=told.client_id)
-        self._state.steered += messages
-        if self._unanswered is not None:
-            self._unanswered.append(told.message)
-        self._emit(id, msgspec.structs.replace(told, steered=True))
-
-    async def _steer_checked(
-        self, id: str, op: UserInput | UserTurn, hooks: TurnHooks, messages: list[Message], told: UserMessage
-    ) -> None:
-        from codex_kernel.core.turn_hooks import developer_message
-
-        try:
-            contexts = await hooks.check_prompt(told.message)
-        except asyncio.CancelledError:
-            if op.client_id is not None:
-                self._seen_inputs.discard(op.client_id)
-            self._emit(
-                id, Warning(message="The turn was interrupted before hooks had checked this prompt; send again.")
-            )
-            raise
-        except ThreadError as error:
-            self._emit(id, Warning(message=str(error)))
-            return
-        if self._turn is None or self._turn.done():  # it ended meanwhile: this begins the next one
-            if op.client_id is not None:
-                self._seen_inputs.discard(op.client_id)
-            self._ops.put_nowait(Submission(id, op))
-            return
-        self._steer(id, [*messages, *map(developer_message, contexts)], told)
-
-    def _start_turn(self, id: str, settings: TurnSettings, messages: list[Message], told: UserMessage) -> None:
-        def take() -> None:
-            self._state.history.record(*messages, client_id=told.client_id)
-            self._emit(id, told)
-
-        self._begin_turn(id, settings, take, [told.message])
-
-    def _begin_turn(self, id: str, settings: TurnSettings, take: Callable[[], None] | None, prompts: list[str]) -> None:
-        """Start a turn that answers `prompts`; `take` puts them into the history, None where they are in it already."""
-        from codex_kernel.core.context import missing_context
-        from codex_kernel.core.turn import Turn
-
-        state = self._state
-        self._opened.earlier.turn_begins()
-        state.recorder.turn_context(settings)
-        state.history.record(*missing_context(state, settings))
-        started = TaskStarted(model_context_window=settings.context_window())
-        state.recorder.event(started)
-        self._emit(id, started)
-
-        hooks = self._hooks_for(id, settings)
-        if hooks is None and take is not None:
-            try:
-                take()
-            except CodexError as error:  # somebody waits for the end of what has been told to begin
-                self._emit(id, self._failed(id, str(error)))
-                raise _InputNotTaken from error
-        turn = Turn(state, settings, lambda msg: self._emit(id, msg), abort=self._interrupt, hooks=hooks)
-
-        async def work() -> str | None:
-            if hooks is not None and take is not None:
-                await hooks.admit("\n\n".join(prompts), take, state)
-            await turn.run()
-            return turn.last_message
-
-        self._run_as_turn(id, work(), settings, prompts)
-
-    def _hooks_for(self, id: str, settings: TurnSettings) -> TurnHooks | None:
-        hooks = self._state.hooks
-        self._turn_hooks = None if hooks is None else hooks.turn(settings, id, lambda msg: self._emit(id, msg))
-        return self._turn_hooks
-
-    def _start_special_turn(self, submission: Submission) -> None:
-        if self._turn is not None:
-            self._later.append(submission)
-            self._emit(submission.id, BackgroundEvent(message="That will be done when the running turn has ended."))
-            return
-        id, op, state = submission.id, submission.op, self._state
-        settings = state.settings
-        started = TaskStarted(model_context_window=settings.context_window())
-        state.recorder.event(started)
-        self._emit(id, started)
-
-        def emit(msg: EventMsg) -> None:
-            self._emit(id, msg)
-
-        hooks = self._hooks_for(id, settings)
-
-        async def work() -> str | None:
-            if isinstance(op, Review):
-                from codex_kernel.core.review import run_review
-
-                return await run_review(state, settings, op, emit, abort=self._interrupt, hooks=hooks)
-            from codex_kernel.core.compaction import compact
-
-            await compact(state, settings, emit, automatic=False, hooks=hooks)
-            return None
-
-        self._run_as_turn(id, work(), settings, [])
-
-    def _run_as_turn(
-        self, id: str, work: Coroutine[Any, Any, str | None], settings: TurnSettings, input_messages: list[str]
-    ) -> None:
-        self._turn_told.clear()
-        self._unanswered = None if input_messages else []
-        self._turn = asyncio.create_task(work, name=f"turn {id}")
-        self._start(self._tell_end(id, self._turn, settings, input_messages), self._side_tasks)
-
-    async def _tell_end(
-        self, id: str, turn: asyncio.Task[str | None], settings: TurnSettings, input_messages: list[str]
-    ) -> None:
-        """Wait for a turn's end and tell of it, whatever it is."""
-        await asyncio.wait({turn})
-        end: EventMsg
-        try:
-            end = TaskComplete(last_agent_message=turn.result())
-        except asyncio.CancelledError:
-            end = TurnAborted(reason="interrupted", closing=self._state.closing)
-        except CodexError as error:
-            end = self._failed(id, str(error))
-        except Exception as error:  # the outermost frame of a turn: somebody waits for its end
-            log.exception("the turn failed")
-            end = self._failed(id, f"internal error: {type(error).__name__}: {error}")
-        looking = self._start(self._state.checkpoints.end(settings.cwd), self._side_tasks)
-        if not isinstance(end, TurnAborted):  # what the user edits from now on is theirs
-            await asyncio.wait({looking}, timeout=_LOOK_S)
-        self._state.history.append(*self._state.take_steered())
-        try:
-            self._state.recorder.event(end)
-        except CodexError as error:
-            self._emit(id, Warning(message=str(error)))
-        hooks, self._turn_hooks = self._turn_hooks, None
-        self._turn = None
-        unanswered, self._unanswered = self._unanswered, None
-        self._emit(id, end)
-        self._turn_told.set()
-        if unanswered and not isinstance(end, TurnAborted):
-            try:
-                self._begin_turn(id, self._state.settings, None, unanswered)
-            except CodexError as error:
-                self._emit(id, Error(message=str(error)))
-        if isinstance(end, TaskComplete) and end.error is None and input_messages:
-            from codex_kernel.core.notify import notify_turn_complete
-
-            notify_turn_complete(
-                settings.config.notify,
-                thread_id=self.id,
-                turn_id=id,
-                cwd=str(settings.cwd),
-                input_messages=input_messages,
-                last_assistant_message=end.last_agent_message,
-            )
-        later, self._later = self._later, []
-        for submission in later:
-            self._ops.put_nowait(submission)
-        await asyncio.to_thread(self._sync)
-        if hooks is not None and isinstance(end, TurnAborted):
-            await hooks.interrupted()
-
-    def _failed(self, id: str, message: str) -> TaskComplete:
-        self._emit(id, Error(message=message))
-        return TaskComplete(last_agent_message=None, error=message)
-
-    def _sync(self) -> None:
-        try:
-            self._state.recorder.sync()
-        except CodexError as error:
-            log.warning("%s", error)
-
-    def _interrupt(self) -> None:
-        if self._turn is not None:
-            self._turn.cancel()
-        for command in tuple(self._commands):
-            command.cancel()
 
     # Smaller ops
 
@@ -622,7 +360,7 @@ class Thread:
         if not known:
             self._emit(id, Warning(message="That question has been answered already, or its turn has ended."))
         elif op.decision is ReviewDecision.ABORT:
-            self._interrupt()
+            self._turns.interrupt()
 
     async def changes(self, turn: int | None, *, since: float = 0, until: float = math.inf) -> Changes:
         """What a turn, or the whole thread (None), changed in its directory; 0 is the newest turn.
@@ -635,7 +373,7 @@ class Thread:
         return await self._state.checkpoints.changes(turn, since=since, until=until)
 
     async def _revert(self, id: str, op: RevertChanges) -> None:
-        if self._turn is not None:
+        if self._turns.running:
             raise ThreadError("changes can be taken back when the running turn has ended")
         from codex_kernel.core.reverting import revert
 
@@ -643,12 +381,6 @@ class Thread:
         if message is not None:
             self._state.history.record(message)
         self._emit(id, told)
-
-    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        among.add(task)
-        task.add_done_callback(among.discard)
-        return task
 
     async def _run_user_shell(self, id: str, command: str) -> None:
         from codex_kernel.core.user_shell import run_user_shell
@@ -658,16 +390,10 @@ class Thread:
         except CodexError as error:
             self._emit(id, Error(message=str(error)))
             return
-        if self._turn is not None:
-            self._state.history.write(item)
-            self._state.steered.append(item)
-        else:
-            self._state.history.record(item)
+        self._turns.add(item)
 
     async def _shut_down(self, id: str) -> None:
-        while waiting := self._commands | self._side_tasks:
-            self._interrupt()
-            await asyncio.wait(waiting)
+        await self._turns.aclose()
         state = self._state
         ends = [self._mcp, state.sessions, state.sandbox, state.client, self._opened]
         if state.hooks is not None:

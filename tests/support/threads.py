@@ -13,7 +13,6 @@ from codex_kernel.config.types import Config, ModelProvider, WireApi
 from codex_kernel.core.thread import Thread
 from codex_kernel.model.scripted import ScriptedModel
 from codex_protocol.events import Event, EventMsg, NumberedEvent, TaskComplete, TurnAborted
-from codex_protocol.items import Item
 from codex_protocol.ops import TextInput, UserInput
 from codex_protocol.policy import ApprovalPolicy, DangerFullAccess
 from tests.support.plain_sandbox import PlainSandbox
@@ -69,14 +68,14 @@ class Watched:
 
         return await asyncio.wait_for(wait(), 20)
 
-    async def turn(self, text: str = "go", **fields: Any) -> TaskComplete | TurnAborted:
-        """Run one turn to its end."""
+    async def turn(self, text: str = "go", **fields: Any) -> Any:
+        """Run one turn to its end: a `TaskComplete` or `TurnAborted`."""
         before = len(self.all(TaskComplete) + self.all(TurnAborted))
         self.thread.submit(UserInput(items=(TextInput(text),), **fields))
         return await self.until((TaskComplete, TurnAborted), before + 1)
 
-    def sent(self, number: int = -1) -> tuple[Item, ...]:
-        """The input of a request."""
+    def sent(self, number: int = -1) -> tuple[Any, ...]:
+        """The input of a request: items."""
         return tuple(self.model.prompts[number].input)
 
 

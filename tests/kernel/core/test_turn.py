@@ -336,7 +336,7 @@ async def test_a_flood_of_output_keeps_head_and_tail_and_little_memory(tmp_path:
 async def test_a_full_disk_fails_the_turn_and_leaves_a_valid_history(tmp_path: Path, monkeypatch):
     script = [calls("exec_command", {"cmd": "echo 1"}), calls("exec_command", {"cmd": "echo 2"})]
     async with running(tmp_path, script, says("fine")) as watched:
-        state = watched.thread._state
+        state = watched.thread._state  # pyright: ignore[reportPrivateUsage]
         write = state.recorder.items
 
         def full(*items, **fields):
@@ -355,7 +355,7 @@ async def test_a_full_disk_fails_the_turn_and_leaves_a_valid_history(tmp_path: P
 
 async def test_input_that_cannot_be_written_down_ends_its_turn_and_may_be_sent_again(tmp_path: Path, monkeypatch):
     async with running(tmp_path, says("fine")) as watched:
-        state = watched.thread._state
+        state = watched.thread._state  # pyright: ignore[reportPrivateUsage]
         write = state.recorder.items
 
         def full(*items, **fields):

@@ -6,10 +6,10 @@ It is the asynchronous API run on a loop in a thread of its own (`portal.py`): t
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from codex_client.approvals import Approvals
 from codex_client.async_client import AsyncCodex, Settings
@@ -19,9 +19,13 @@ from codex_client.data import StoredThreads
 from codex_client.portal import Portal
 from codex_client.results import TurnResult
 from codex_protocol.changes import Changes
-from codex_protocol.events import EventMsg, TokenUsage, TurnContextChanged
+from codex_protocol.events import ChangesReverted, EventMsg, TokenUsage, TurnContextChanged
 from codex_store.home import Home
 from codex_store.thread_info import ThreadInfo
+
+if TYPE_CHECKING:
+    from codex_client.export.thread import Exported, Format
+    from codex_client.reverting import What
 
 M = TypeVar("M")
 _portal = Portal()
@@ -142,6 +146,16 @@ class Thread:
     def changes(self, turn: int | None = None) -> Changes:
         """What the thread changed in its directory, or a turn of it; see `AsyncThread.changes`."""
         return _portal.run(self._thread.changes(turn))
+
+    def revert(
+        self, what: What | None = None, *, hunks: Sequence[int] | None = None, turn: int | None = None
+    ) -> ChangesReverted:
+        """Take back what the thread changed, by file or by hunk; see `AsyncThread.revert`."""
+        return _portal.run(self._thread.revert(what, hunks=hunks, turn=turn))
+
+    def export(self, to: Format = "md", *, redact: bool = True) -> Exported:
+        """The thread so far as text for other people; see `AsyncCodex.export`."""
+        return _portal.run(self._thread.export(to, redact=redact))
 
     def compact(self) -> TurnResult:
         """Replace the history by a summary of it."""

@@ -266,7 +266,7 @@ class AsyncCodex(StoredThreads):
         answers = self.approvals if approvals is None else approvals
         can_answer = approver(answers) is not None
         connection = await Connection.connect(connection_file, client=place(), can_answer=can_answer)
-        thread = AsyncThread((None, connection), None, answers)
+        thread = AsyncThread((None, connection), None, answers, self.home())
         try:
             await thread.listen()
         except BaseException:
@@ -306,7 +306,7 @@ class AsyncCodex(StoredThreads):
         wanted = make_settings(self.settings, settings)
         answers = self.approvals if approvals is None else approvals
         way = _Way(wanted, can_answer=approver(answers) is not None, fork=fork, own=bool(settings))
-        thread = await AsyncThread.open(way.open, resume, answers)
+        thread = await AsyncThread.open(way.open, resume, answers, wanted.home())
         self._threads = [known for known in self._threads if not known.closed]
         self._threads.append(thread)
         return thread

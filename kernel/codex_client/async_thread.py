@@ -20,6 +20,7 @@ from codex_protocol.attach import Snapshot
 from codex_protocol.changes import Changes
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import (
+    ChangesReverted,
     NumberedEvent,
     SessionConfigured,
     TaskComplete,
@@ -47,7 +48,10 @@ from codex_protocol.ops import (
 from codex_protocol.policy import ApprovalPolicy, Effort
 
 if TYPE_CHECKING:
+    from codex_client.export.thread import Exported, Format
     from codex_client.launch import OwnKernel
+    from codex_client.reverting import What
+    from codex_store.home import Home
 
 M = TypeVar("M")
 Opened = tuple["OwnKernel | None", Connection]
@@ -67,15 +71,17 @@ class Opener(Protocol):
 class AsyncThread:
     """A thread. Made by `AsyncCodex`; `aclose` ends its kernel, the thread itself stays on disk."""
 
-    def __init__(self, opened: Opened, opener: Opener | None, approvals: Approvals) -> None:
+    def __init__(self, opened: Opened, opener: Opener | None, approvals: Approvals, home: Home) -> None:
         """Use `AsyncCodex.thread_start` and its like.
 
         Args:
             opened: Its kernel, None for one that is not ours to end, and a connection that is attached.
             opener: Makes another kernel when this one has gone; None for one that is not ours.
             approvals: Who answers where a turn says nothing.
+            home: Where it is kept.
         """
         self.kernel, self.connection = opened
+        self._home = home
         self.last: TurnResult | None = None
         """Of the last turn whose result was waited for."""
         self.running_turn: str | None = None
@@ -94,11 +100,11 @@ class AsyncThread:
         self._usage = TokenUsage()
 
     @classmethod
-    async def open(cls, opener: Opener, resume: str | None, approvals: Approvals) -> AsyncThread:
+    async def open(cls, opener: Opener, resume: str | None, approvals: Approvals, home: Home) -> AsyncThread:
         """A thread in the kernel that `opener` starts or finds."""
         for left in reversed(range(_AGENTS)):
             try:
-                thread = cls(await opener(resume), opener, approvals)
+                thread = cls(await opener(resume), opener, approvals, home)
                 thread._said_something = thread._kept = resume is not None
                 await thread._listen_or_leave()
             except KernelLost:  # it ended just now: its successor, or one of our own
@@ -260,6 +266,49 @@ class AsyncThread:
         """
         arguments = {} if turn is None else {"turn": turn}
         return msgspec.convert(await self._ask_twice(lambda agent: agent.query("changes", arguments)), Changes)
+
+    async def revert(
+        self, what: What | None = None, *, hunks: Sequence[int] | None = None, turn: int | None = None
+    ) -> ChangesReverted:
+        """Take back what the thread changed in its directory; what you edited since is left, and told in `left`.
+
+        The model is told of it with the next turn.
+
+        Args:
+            what: `changes()`, or some of their files, as they were looked at; or names of files; None: everything.
+            hunks: Of one file, the numbers of the hunks in its diff, from 0; None: all of it.
+            turn: What a turn alone changed, as for `changes`; where `what` is `Changes`, they say it.
+
+        Raises:
+            UsageError: There is no such change.
+            ThreadError: A turn runs, or nothing is recorded.
+            KernelLost: The agent ended meanwhile: look at `changes()` again.
+        """
+        from codex_client.reverting import parts_of, take_back
+
+        if isinstance(what, Changes):
+            turn = what.turn
+        parts = parts_of(what, hunks, await self.changes(turn))
+        if not parts:
+            return ChangesReverted(files=())
+        return await take_back(self.connection, turn, parts)
+
+    async def export(self, to: Format = "md", *, redact: bool = True) -> Exported:
+        """The thread so far as text for other people; see `AsyncCodex.export`.
+
+        Raises:
+            ThreadError: Nothing was said in it yet.
+            RolloutError: It is not kept on this machine.
+        """
+        from codex_client.export.thread import export_thread, format_of
+        from codex_store.threads import find_thread
+
+        form = format_of(to)
+        if not self._said_something:
+            raise ThreadError("nothing was said in this thread yet, so there is nothing to export")
+        return await asyncio.to_thread(
+            lambda: export_thread(self._home, find_thread(self._home, self.id), form, redact=redact)
+        )
 
     async def compact(self) -> TurnResult:
         """Replace the history by a summary of it."""

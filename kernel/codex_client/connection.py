@@ -131,6 +131,9 @@ class Connection:
         def end() -> None:
             with contextlib.suppress(ValueError):
                 self._listeners.remove(listener)
+            if on_lost is not None:
+                with contextlib.suppress(ValueError):
+                    self._on_lost.remove(on_lost)
 
         return end
 

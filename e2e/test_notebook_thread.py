@@ -30,9 +30,7 @@ class Person:
 
     async def __call__(self, question: object) -> bool:
         self.asked.append(question)
-        while not self.says_yes.is_set():
-            await asyncio.sleep(0.02)
-        return True
+        return await asyncio.to_thread(self.says_yes.wait, 60)
 
 
 @pytest.fixture

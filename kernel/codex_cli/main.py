@@ -102,9 +102,9 @@ def _run(parsed: Parsed) -> int:
         _load_user_variables()
     match parsed.path:
         case ("exec", *_) | ("review",):
-            from codex_cli.lean_msgspec import load_msgspec
+            from codex_cli.lean_imports import load_msgspec_and_asyncio
 
-            load_msgspec()
+            load_msgspec_and_asyncio()
             from codex_cli.exec_command import run_exec_command
 
             return run_exec_command(parsed)

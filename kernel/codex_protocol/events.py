@@ -5,6 +5,7 @@ Source: spec/agent-loop.md section 1.2. Readers tolerate unknown fields and kind
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import msgspec
@@ -712,7 +713,9 @@ class NumberedEvent(msgspec.Struct, frozen=True):
     event: Event
 
 
-_decoder = msgspec.json.Decoder(Event)
+@functools.cache  # `codex exec` decodes no event, and this takes 4 ms
+def _decoder() -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(Event)
 
 
 def encode_event(event: Event) -> bytes:
@@ -727,7 +730,7 @@ def decode_event(line: bytes | str) -> Event | None:
         msgspec.DecodeError: Not JSON, or a known kind with missing or mistyped fields.
     """
     try:
-        return _decoder.decode(line)
+        return _decoder().decode(line)
     except msgspec.ValidationError:
         kind = msgspec.json.decode(line, type=_Kind).msg.get("type")
         if kind in EVENT_KINDS:

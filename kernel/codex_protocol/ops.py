@@ -5,6 +5,7 @@ Source: spec/agent-loop.md section 1.1; newer ops follow spec/modern-features.md
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import msgspec
@@ -260,7 +261,11 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     op: Op
 
 
-_decoder = msgspec.json.Decoder(Submission)
+@functools.cache
+def _decoder() -> msgspec.json.Decoder[Submission]:
+    return msgspec.json.Decoder(Submission)
+
+
 
 
 def decode_submission(line: bytes | str) -> Submission:
@@ -270,7 +275,7 @@ def decode_submission(line: bytes | str) -> Submission:
         UsageError: Not JSON, an unknown op, or unknown, missing or mistyped fields; says which.
     """
     try:
-        return _decoder.decode(line)
+        return _decoder().decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"not a valid submission: {error}") from error
 

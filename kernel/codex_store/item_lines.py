@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 import msgspec
@@ -18,7 +19,10 @@ from codex_protocol.items import (
     item_from_object,
 )
 
-_known = msgspec.json.Decoder(KnownItem)
+
+@functools.cache
+def _known() -> msgspec.json.Decoder[KnownItem]:
+    return msgspec.json.Decoder(KnownItem)
 
 
 def decode_item(raw: bytes | msgspec.Raw) -> tuple[Item, str | None]:
@@ -30,7 +34,7 @@ def decode_item(raw: bytes | msgspec.Raw) -> tuple[Item, str | None]:
         msgspec.DecodeError: It is no JSON object.
     """
     try:
-        return _known.decode(raw), None
+        return _known().decode(raw), None
     except msgspec.ValidationError:
         fields = msgspec.json.decode(raw, type=dict[str, Any])
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,16 @@ from codex_store.rollout_paths import COMPRESSED, find_rollout, home_of
 
 _MAX_FORKS = 100
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_line = msgspec.json.Decoder(Line)
-_meta = msgspec.json.Decoder(ThreadMeta)
+
+
+@functools.cache
+def _line() -> msgspec.json.Decoder[Line]:
+    return msgspec.json.Decoder(Line)
+
+
+@functools.cache
+def _meta() -> msgspec.json.Decoder[ThreadMeta]:
+    return msgspec.json.Decoder(ThreadMeta)
 
 
 def thread_lines(path: Path, notices: list[str]) -> Iterator[tuple[bytes, bool]]:
@@ -65,11 +74,11 @@ def first_meta(path: Path) -> ThreadMeta | None:
 def decode_meta(raw: bytes) -> ThreadMeta | None:
     """The meta line in `raw`, in either shape; None when it is something else, or its id could not name a file."""
     try:
-        line = _line.decode(raw)
+        line = _line().decode(raw)
         if line.type == SESSION_META and line.payload:
-            meta = _meta.decode(line.payload)
+            meta = _meta().decode(line.payload)
         elif not line.type and line.id and line.timestamp:
-            meta = _meta.decode(raw)
+            meta = _meta().decode(raw)
         else:
             return None
     except UNREADABLE:
@@ -121,6 +130,6 @@ def _until(path: Path, base: HistoryBase) -> Iterator[bytes]:
 
 def _ordinal(raw: bytes) -> int | None:
     try:
-        return _line.decode(raw).ordinal
+        return _line().decode(raw).ordinal
     except UNREADABLE:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 
@@ -10,7 +11,11 @@ import msgspec
 from codex_store.rollout_lines import UNREADABLE, Line
 
 _CHUNK = 1 << 16
-_line = msgspec.json.Decoder(Line)
+
+
+@functools.cache
+def _line() -> msgspec.json.Decoder[Line]:
+    return msgspec.json.Decoder(Line)
 
 
 def lines_backwards(fd: int, end: int, max_bytes: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -51,7 +56,7 @@ def whole_end(fd: int, size: int) -> tuple[int, bool]:
         return size, False
     at, last = next(lines_backwards(fd, size))
     try:
-        _line.decode(last)
+        _line().decode(last)
     except UNREADABLE:
         return at, False
     return size, True
@@ -61,7 +66,7 @@ def last_ordinal(fd: int, size: int) -> int | None:
     """The highest number among the last lines of a file that numbers them: the last line that has one tells."""
     for _, raw in lines_backwards(fd, size):
         try:
-            ordinal = _line.decode(raw).ordinal
+            ordinal = _line().decode(raw).ordinal
         except UNREADABLE:
             continue
         if ordinal is not None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class _Naming(msgspec.Struct, frozen=True):
     updated_at: str = ""
 
 
-_naming = msgspec.json.Decoder(_Naming)
+@functools.cache
+def _naming() -> msgspec.json.Decoder[_Naming]:
+    return msgspec.json.Decoder(_Naming)
 
 
 def thread_names(home: Path) -> dict[str, str]:
@@ -36,7 +39,7 @@ def thread_names(home: Path) -> dict[str, str]:
     names: dict[str, str] = {}
     for line in lines:
         try:
-            entry = _naming.decode(line)
+            entry = _naming().decode(line)
         except UNREADABLE:
             continue
         names[entry.id.lower()] = entry.thread_name.strip()

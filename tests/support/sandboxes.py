@@ -10,7 +10,7 @@ from pathlib import Path
 from codex_kernel.config.types import CommandLimits, Config, ModelProvider, SandboxSettings
 from codex_kernel.sandbox.interface import Command, Exit, Sandbox
 from codex_kernel.sandbox.launcher import make_sandbox
-from codex_kernel.sandbox.recipe import ALL_LAYERS, Layer
+from codex_kernel.sandbox.layers import ALL_LAYERS, Layer
 from codex_protocol.policy import ReadOnly, SandboxPolicy, WorkspaceWrite
 
 WRITE = WorkspaceWrite()

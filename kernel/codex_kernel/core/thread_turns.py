@@ -211,7 +211,7 @@ class ThreadTurns:
                 self.begin(id, self._state.settings, None, unanswered)
             except CodexError as error:
                 self._emit(id, Error(message=str(error)))
-        if isinstance(end, TaskComplete) and end.error is None and input_messages:
+        if isinstance(end, TaskComplete) and end.error is None and input_messages and settings.config.notify:
             from codex_kernel.core.notify import notify_turn_complete
 
             notify_turn_complete(

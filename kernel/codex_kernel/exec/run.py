@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from codex_kernel.exec.inputs import image_files, image_inputs, read_schema
@@ -57,8 +58,15 @@ def run_exec(request: ExecRequest) -> int:
         JsonView() if request.json else HumanText(request, prompt.text, hide_reasoning=config.hide_agent_reasoning)
     )
     run = _Run(request, config, view)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # With asyncio's handler in its place, setting ours would draw a picture of the task: 5 ms.
+        signal.signal(signal.SIGINT, _interrupt)
     outcome = asyncio.run(run.run(op, prompt.late, earlier))
     return run.end(outcome)  # outside the loop: a slow reader may hold us up here, and signals must still end us
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class _Run:

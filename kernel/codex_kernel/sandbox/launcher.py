@@ -12,8 +12,8 @@ from codex_kernel.config.types import Config
 from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.host import RealHost
 from codex_kernel.sandbox.interface import Sandbox
+from codex_kernel.sandbox.layers import ALL_LAYERS, Layer
 from codex_kernel.sandbox.plan import Confinement, Places, plan
-from codex_kernel.sandbox.recipe import ALL_LAYERS, Layer
 from codex_kernel.sandbox.roots import Roots
 from codex_protocol.policy import DangerFullAccess
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from codex_kernel.config.types import SandboxSettings
@@ -15,15 +16,17 @@ from codex_kernel.sandbox.deny import DeniedPaths
 from codex_kernel.sandbox.environment import sandbox_variables
 from codex_kernel.sandbox.host import Host
 from codex_kernel.sandbox.interface import Command, Process
+from codex_kernel.sandbox.layers import Layer
 from codex_kernel.sandbox.placeholders import Placeholders
 from codex_kernel.sandbox.plan import Confinement, Places, plan
-from codex_kernel.sandbox.recipe import Layer
 from codex_kernel.sandbox.roots import Roots
-from codex_kernel.sandbox.slot import Slot
 from codex_kernel.sandbox.words import facts_of
 from codex_protocol.errors import SandboxError
 from codex_protocol.events import SandboxFacts
 from codex_protocol.policy import DangerFullAccess, SandboxPolicy
+
+if TYPE_CHECKING:
+    from codex_kernel.sandbox.slot import Slot
 
 _turnstiles: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -124,6 +127,8 @@ class LocalSandbox:
         here = "" if isinstance(policy, DangerFullAccess) else str(workspace)
         slot = self._slots.get((policy, here))
         if slot is None:
+            from codex_kernel.sandbox.slot import Slot  # with what it starts processes by; many threads run none
+
             denied = DeniedPaths(self._settings.deny_read, os.path.realpath(workspace), self._host)
             slot = Slot(
                 policy,

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 
 from codex_kernel.sandbox.inside.shapes import Limits, Recipe, View
 from codex_kernel.sandbox.inside.shapes import Mask as HiddenPath
+from codex_kernel.sandbox.layers import Layer
 from codex_kernel.sandbox.plan import Confinement, covers
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
-
-
-class Layer(StrEnum):
-    """What confines a command."""
-
-    NAMESPACES = "namespaces"
-    LANDLOCK = "landlock"
-    SECCOMP = "seccomp"
-
-
-ALL_LAYERS = frozenset(Layer)
 
 
 def confined_recipe(plan: Confinement, layers: frozenset[Layer], *, inside_bwrap: bool = False) -> Recipe:

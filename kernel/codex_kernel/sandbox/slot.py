@@ -11,8 +11,9 @@ from codex_kernel.sandbox.cgroup import make_group
 from codex_kernel.sandbox.helper import Helper, HelperFailed
 from codex_kernel.sandbox.host import Identity
 from codex_kernel.sandbox.interface import Command, Exit, Process
+from codex_kernel.sandbox.layers import Layer
 from codex_kernel.sandbox.process import Ending, NotStarted
-from codex_kernel.sandbox.recipe import Layer, confined_recipe, unconfined_recipe
+from codex_kernel.sandbox.recipe import confined_recipe, unconfined_recipe
 from codex_protocol.errors import SandboxError
 from codex_protocol.policy import DangerFullAccess, SandboxPolicy
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from codex_kernel.sandbox import bubblewrap, ladder
-from codex_kernel.sandbox.recipe import Layer
+from codex_kernel.sandbox.layers import Layer
 from codex_protocol.errors import SandboxError
 from codex_protocol.policy import DangerFullAccess
 from tests.support.sandboxes import WRITE, Site, shell

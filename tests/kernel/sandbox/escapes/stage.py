@@ -17,9 +17,10 @@ from codex_kernel.sandbox.environment import command_environment, sandbox_variab
 from codex_kernel.sandbox.helper import Helper
 from codex_kernel.sandbox.host import RealHost
 from codex_kernel.sandbox.interface import Command, Exit, Process
+from codex_kernel.sandbox.layers import Layer
 from codex_kernel.sandbox.placeholders import Placeholders
 from codex_kernel.sandbox.plan import Places, plan
-from codex_kernel.sandbox.recipe import Layer, confined_recipe
+from codex_kernel.sandbox.recipe import confined_recipe
 from codex_kernel.sandbox.roots import Roots
 from codex_protocol.policy import ReadOnly, WorkspaceWrite
 from tests.kernel.sandbox.escapes.case import MARK, Case, Room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codex_cli.commands.shared import ADD_DIR, CONFIG, DIRECTORY, JSON, SANDBOX
+from codex_cli.commands.shared import ADD_DIR, CONFIG, DIRECTORY, JSON, SANDBOX, runs_program
 from codex_cli.options import Command, Option
 
 RULES = Command(
@@ -49,19 +49,15 @@ EXECPOLICY = Command(
     "execpolicy",
     "Try rules files out",
     subcommands=(
-        Command(
+        runs_program(
             "check",
             "Say as JSON what rules files make of a command",
-            options=(
-                Option("-r", "--rules", metavar="FILE", repeat=True, completes="file", help="A rules file"),
-                Option("--pretty", help="Indent the JSON"),
-                Option(
-                    "--resolve-host-executables",
-                    help="Rules for a bare name also count for absolute paths, as when commands run",
-                ),
+            Option("-r", "--rules", metavar="FILE", repeat=True, completes="file", help="A rules file"),
+            Option("--pretty", help="Indent the JSON"),
+            Option(
+                "--resolve-host-executables",
+                help="Rules for a bare name also count for absolute paths, as when commands run",
             ),
-            arguments=("COMMAND", "[ARGUMENT]..."),
-            rest=True,
         ),
     ),
 )
@@ -86,22 +82,20 @@ HOOKS = Command(
     ),
 )
 
-_SANDBOX_COMMAND_OPTIONS = (
-    CONFIG,
-    SANDBOX,
-    DIRECTORY,
-    ADD_DIR,
-    Option("--full-auto", help="Short for -s workspace-write"),
-    Option("--network", help="Let the command use the network (with -s workspace-write)"),
-    Option("--explain", help="Say what the command may touch and how it is confined, without running it"),
-)
-
 _DEBUG_OPTIONS = (CONFIG, Option("--full-auto", help="The command may write in the current directory"))
 
 SANDBOX_COMMAND = Command(
     "sandbox",
     "Run a command in the sandbox, as the model's commands are run",
-    options=_SANDBOX_COMMAND_OPTIONS,
+    options=(
+        CONFIG,
+        SANDBOX,
+        DIRECTORY,
+        ADD_DIR,
+        Option("--full-auto", help="Short for -s workspace-write"),
+        Option("--network", help="Let the command use the network (with -s workspace-write)"),
+        Option("--explain", help="Say what the command may touch and how it is confined, without running it"),
+    ),
     arguments=("[COMMAND]", "[ARGUMENT]..."),
     rest=True,
     details="From the first word on everything belongs to the command. Its exit code is ours; 128 + N when "
@@ -112,19 +106,7 @@ DEBUG = Command(
     "debug",
     "Run a command in the sandbox by one platform's name",
     subcommands=(
-        Command(
-            "landlock",
-            "Run a command in the Linux sandbox",
-            options=_DEBUG_OPTIONS,
-            arguments=("COMMAND", "[ARGUMENT]..."),
-            rest=True,
-        ),
-        Command(
-            "seatbelt",
-            "Run a command in the macOS sandbox",
-            options=_DEBUG_OPTIONS,
-            arguments=("COMMAND", "[ARGUMENT]..."),
-            rest=True,
-        ),
+        runs_program("landlock", "Run a command in the Linux sandbox", *_DEBUG_OPTIONS),
+        runs_program("seatbelt", "Run a command in the macOS sandbox", *_DEBUG_OPTIONS),
     ),
 )

@@ -1,8 +1,8 @@
-"""Options that several commands take."""
+"""Options that several commands take, and the shapes that several commands have."""
 
 from __future__ import annotations
 
-from codex_cli.options import Option
+from codex_cli.options import Command, Option
 
 SANDBOX_MODES = ("read-only", "workspace-write", "danger-full-access")
 APPROVAL_POLICIES = ("untrusted", "on-failure", "on-request", "never")
@@ -61,3 +61,23 @@ DEMO = Option("--demo", help="Use the built-in demo model: works offline, withou
 JSON = Option("--json", help="Print JSON")
 LAST = Option("--last", help="The newest thread of this directory")
 ALL = Option("--all", help="With --last: of any directory")
+
+WHICH = "A thread is named by its id, the beginning of its id, or its name; 'codex threads' lists them."
+"""Stands at the end of what a command over threads says of itself."""
+
+
+def goes_on(name: str, summary: str, details: str) -> Command:
+    """A command that goes on from an earlier thread; it takes its parent's options too."""
+    return Command(
+        name, summary, options=(LAST, ALL), arguments=("[ID|NAME]", "[PROMPT]"), inherits=True, details=details
+    )
+
+
+def over_threads(name: str, summary: str, *options: Option) -> Command:
+    """A command that does the same to each thread it names."""
+    return Command(name, summary, options=options, arguments=("ID|NAME...",), details=WHICH)
+
+
+def runs_program(name: str, summary: str, *options: Option) -> Command:
+    """A command whose words, from the first one on, are another program and its arguments."""
+    return Command(name, summary, options=options, arguments=("COMMAND", "[ARGUMENT]..."), rest=True)

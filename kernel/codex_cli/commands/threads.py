@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from codex_cli.commands.shared import ALL, CONFIG, DIRECTORY, LAST
+from codex_cli.commands.shared import ALL, CONFIG, DIRECTORY, LAST, WHICH, goes_on, over_threads
 from codex_cli.options import Command, Option
 
 _LINES = Option("--json", help="Print JSON, an object on a line of its own each")
-_WHICH = "A thread is named by its id, the beginning of its id, or its name; 'codex threads' lists them."
 
 THREADS = Command(
     "threads",
@@ -30,38 +29,23 @@ SEARCH_THREADS = Command(
     "inside double quotes stand side by side: codex search '\"connection reset\" test*'",
 )
 
-RESUME = Command(
+RESUME = goes_on(
     "resume",
     "Open an earlier thread in the page and go on with it",
-    options=(LAST, ALL),
-    arguments=("[ID|NAME]", "[PROMPT]"),
-    inherits=True,
-    details=f"It works in its own directory, unless -C names another. With --last, the first word is the prompt.\n\n"
-    f"{_WHICH} Without the page: codex exec resume.",
+    f"It works in its own directory, unless -C names another. With --last, the first word is the prompt.\n\n"
+    f"{WHICH} Without the page: codex exec resume.",
 )
-FORK = Command(
+FORK = goes_on(
     "fork",
     "Open a new thread in the page that begins with what an earlier one holds",
-    options=(LAST, ALL),
-    arguments=("[ID|NAME]", "[PROMPT]"),
-    inherits=True,
-    details=f"It works in the earlier one's directory, unless -C names another. With --last, the first word is the "
-    f"prompt.\n\n{_WHICH} Without the page: codex exec fork.",
+    f"It works in the earlier one's directory, unless -C names another. With --last, the first word is the "
+    f"prompt.\n\n{WHICH} Without the page: codex exec fork.",
 )
 
-ARCHIVE = Command(
-    "archive",
-    "Take threads out of the lists; they can be taken back and resumed",
-    arguments=("ID|NAME...",),
-    details=_WHICH,
-)
-UNARCHIVE = Command("unarchive", "Take archived threads back", arguments=("ID|NAME...",), details=_WHICH)
-DELETE = Command(
-    "delete",
-    "Delete threads for good",
-    options=(Option("-y", "--yes", aliases=("--force",), help="Ask no question first"),),
-    arguments=("ID|NAME...",),
-    details=_WHICH,
+ARCHIVE = over_threads("archive", "Take threads out of the lists; they can be taken back and resumed")
+UNARCHIVE = over_threads("unarchive", "Take archived threads back")
+DELETE = over_threads(
+    "delete", "Delete threads for good", Option("-y", "--yes", aliases=("--force",), help="Ask no question first")
 )
 EXPORT = Command(
     "export",
@@ -80,7 +64,7 @@ EXPORT = Command(
     arguments=("[ID|NAME]",),
     details="What looks like a key, token or password is replaced by '[redacted: KIND]', so are the values of such "
     "variables here and your login; nothing of this is certain: look at the list on stderr, and at the file. The "
-    f"notebook runs on the kernel 'codex'; opening it runs nothing.\n\n{_WHICH}",
+    f"notebook runs on the kernel 'codex'; opening it runs nothing.\n\n{WHICH}",
 )
 APPLY = Command(
     "apply",
@@ -89,5 +73,5 @@ APPLY = Command(
     options=(CONFIG, DIRECTORY),
     arguments=("ID|NAME",),
     details="The change of its last turn that patched a file, at the root of the repository here: to carry it from one "
-    f"checkout to another. The id of a task in the cloud (task_...) is taken too, with a ChatGPT login.\n\n{_WHICH}",
+    f"checkout to another. The id of a task in the cloud (task_...) is taken too, with a ChatGPT login.\n\n{WHICH}",
 )

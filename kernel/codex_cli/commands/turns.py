@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from codex_cli.commands.shared import (
     ADD_DIR,
-    ALL,
     APPROVAL,
     APPROVAL_POLICIES,
     BYPASS,
@@ -18,7 +17,6 @@ from codex_cli.commands.shared import (
     IGNORE_CONFIG,
     IGNORE_RULES,
     IMAGE,
-    LAST,
     LOCAL,
     MODEL,
     OSS,
@@ -27,6 +25,7 @@ from codex_cli.commands.shared import (
     SEARCH,
     STRICT,
     TRUST,
+    goes_on,
 )
 from codex_cli.options import Command, Option
 
@@ -81,6 +80,8 @@ _REVIEW_DETAILS = (
     "Give one of --uncommitted, --base, --commit, or a prompt that says what to review ('-' reads it from stdin)."
 )
 
+_WITH_LAST = "With --last, the first word is the prompt."
+
 EXEC = Command(
     "exec",
     "Run one prompt without questions and print the answer",
@@ -88,22 +89,8 @@ EXEC = Command(
     options=_EXEC_OPTIONS,
     arguments=("[PROMPT]",),
     subcommands=(
-        Command(
-            "resume",
-            "Go on with an earlier thread",
-            options=(LAST, ALL),
-            arguments=("[ID|NAME]", "[PROMPT]"),
-            inherits=True,
-            details="With --last, the first word is the prompt.",
-        ),
-        Command(
-            "fork",
-            "Go on from an earlier thread's end in a new thread",
-            options=(LAST, ALL),
-            arguments=("[ID|NAME]", "[PROMPT]"),
-            inherits=True,
-            details="With --last, the first word is the prompt.",
-        ),
+        goes_on("resume", "Go on with an earlier thread", _WITH_LAST),
+        goes_on("fork", "Go on from an earlier thread's end in a new thread", _WITH_LAST),
         Command(
             "review",
             "Have a change reviewed",

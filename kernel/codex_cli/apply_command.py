@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import Parsed
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import CodexError, RolloutError
 from codex_render.safe_text import visible
 from codex_store.home import Home, find_home

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_cli.directory import current_directory
 from codex_cli.findings import Finding, as_object, as_text, note, ok, problem
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import Parsed
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import CodexError
 from codex_render.safe_text import visible
 from codex_store.home import Home, find_home

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from codex_cli.directory import current_directory
 from codex_cli.parser import CommandLineError, Parsed
 from codex_client.export.thread import FORMATS, Exported, export_thread, format_of
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import RolloutError
 from codex_render.safe_text import one_line
 from codex_store.home import Home, find_home

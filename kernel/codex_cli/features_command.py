@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
-from codex_cli.directory import current_directory
 from codex_cli.parser import Parsed
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.features import FEATURES, check_features, effective
 from codex_store.home import find_home
 

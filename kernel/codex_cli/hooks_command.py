@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_cli.rules_command import say
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.load import Flags, load_config
 from codex_kernel.hooks.definitions import configured
 from codex_kernel.hooks.trust import Trust, forget_trust, record_trust

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
 from codex_kernel.auth.login import LoginKind, read_key, run_login, run_logout, run_status
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.load import load_config
 from codex_store.home import find_home
 

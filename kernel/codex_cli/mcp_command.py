@@ -6,9 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import CodexError
 from codex_store.home import Home, find_home
 

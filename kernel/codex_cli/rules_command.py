@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from codex_cli.directory import current_directory
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.load import Flags, load_config
 from codex_kernel.core.thread_rules import ThreadRules
 from codex_protocol.errors import ConfigError

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from codex_kernel.config.layers import read_text
+from codex_kernel.whole_files import replace_file
 from codex_protocol.errors import ConfigError, CredentialError
 
 AUTH_FILE_NAME = "auth.json"
@@ -105,7 +106,9 @@ def write_auth(file: Path, login: StoredLogin) -> None:
     else:
         content.pop("last_refresh", None)
     try:
-        _write(Path(os.path.realpath(file)), msgspec.json.format(msgspec.json.encode(content), indent=2))
+        target = Path(os.path.realpath(file))
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(target, msgspec.json.format(msgspec.json.encode(content), indent=2), private=True)
     except OSError as error:
         raise CredentialError(f"The login cannot be kept in {file}: {error.strerror or error}.") from error
 
@@ -191,20 +194,3 @@ def _time(value: Any) -> datetime | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o600)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

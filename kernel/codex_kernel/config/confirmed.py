@@ -185,7 +185,7 @@ class ConfirmedFiles:
         Raises:
             ConfigError: It cannot be read or written.
         """
-        from codex_kernel.config.edit import locked, replace_text
+        from codex_kernel.whole_files import locked, replace_file
 
         try:
             self._home.ensure()
@@ -197,6 +197,6 @@ class ConfirmedFiles:
                         before = [digest for digest in known.get(name, ()) if digest not in fresh]
                         known[name] = tuple([*before, *fresh][-_MOST_VERSIONS:])
                 text = msgspec.json.format(msgspec.json.encode(record, order="deterministic"), indent=1)
-                replace_text(self._file, text.decode() + "\n")
+                replace_file(self._file, text + b"\n")
         except OSError as error:
             raise ConfigError(f"{self._file} cannot be written: {error.strerror or error}.") from error

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from codex_kernel.config.layers import parse_toml, read_text
 from codex_kernel.config.overrides import Tree, join_key, set_path, shown_key
+from codex_kernel.whole_files import locked, replace_file
 from codex_protocol.errors import ConfigError
 
 KeyPath = tuple[str, ...]
@@ -77,7 +76,7 @@ def _edit(file: Path, change: Callable[[Any, Tree], None]) -> None:
             if parse_toml(after, file) != tree:
                 raise ConfigError(f"{file} is not changed: it is written in a way that cannot be edited here.")
             if after != before:
-                replace_text(target, after)
+                replace_file(target, after.encode())
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror or error}.", file=str(file)) from error
     except (TOMLKitError, RecursionError) as error:
@@ -164,42 +163,3 @@ def _has(tree: Any, path: KeyPath) -> bool:
             return False
         tree = _at(tree, (segment,))
     return True
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Hold the folder's lock, so that of two edits at once none is lost.
-
-    Raises:
-        OSError: It cannot be opened.
-    """
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def replace_text(target: Path, text: str) -> None:
-    """Write a file so that whoever reads it sees the old or the new text; its mode stays, a new one gets 0600.
-
-    Raises:
-        OSError: It cannot be written; the old text stays.
-    """
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8"))
-            os.fchmod(stream.fileno(), mode)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

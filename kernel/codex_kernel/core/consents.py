@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from codex_kernel.whole_files import replace_file
 from codex_protocol.errors import ThreadError
 
 
@@ -30,21 +31,17 @@ class Consents:
             ThreadError: It cannot be written down.
         """
         import json
-        import tempfile
 
         consents = self._read()
         consents[_machine()] = rung
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".consent-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(consents, file, indent=1)
-            os.replace(temporary, self._file)
+            replace_file(self._file, json.dumps(consents, indent=1).encode(), private=True)
         except OSError as error:
             raise ThreadError(f"the consent could not be written to {self._file}: {error.strerror}") from error
 
     def _read(self) -> dict[str, object]:
-        import json  # with `tempfile` 5 ms that a thread without commands need not wait for
+        import json  # milliseconds that a thread without commands need not wait for
 
         try:
             found: object = json.loads(self._file.read_text(encoding="utf-8"))

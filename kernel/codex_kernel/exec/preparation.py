@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.flags import Flags
 from codex_kernel.config.types import Config, TrustLevel
 from codex_kernel.exec.request import Earlier, ExecRequest
@@ -50,18 +50,6 @@ def load(request: ExecRequest, home: Home) -> Config:
     )
     config = load_config(home=home, cwd=current_directory(), overrides=request.overrides, flags=flags)
     return msgspec.structs.replace(config, approval_policy=ApprovalPolicy.NEVER)
-
-
-def current_directory() -> Path:
-    """The process's directory.
-
-    Raises:
-        CodexError: It was removed.
-    """
-    try:
-        return Path(os.getcwd())
-    except OSError as error:
-        raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
 
 
 def check_repository(config: Config) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, cast
 
 from codex_kernel.mcp_client.interface import McpError
+from codex_kernel.whole_files import replace_file
 
 LOGINS_FILE = "mcp-logins.json"
 """In our own folder of the user's home."""
@@ -56,13 +56,8 @@ class LoginFile:
         return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
 
     def _write(self, content: dict[str, Any]) -> None:
-        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}.tmp")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as stream:
-                stream.write(json.dumps(content).encode())
-            os.replace(fresh, self._file)
+            replace_file(self._file, json.dumps(content).encode(), private=True)
         except OSError as error:
             raise McpError(f"{self._file} cannot be written: {error.strerror or error}") from error

@@ -6,16 +6,15 @@ Source: spec/execpolicy-and-hooks.md section 1.1.
 from __future__ import annotations
 
 import ast
-import contextlib
 import os
-import stat
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from codex_kernel.policy.rule_suggestions import is_banned
 from codex_kernel.policy.rules_file import PrefixRule, parse_rules, read_source
 from codex_kernel.policy.starlark import parse
 from codex_kernel.policy.starlark_values import StarlarkError
+from codex_kernel.whole_files import locked, replace_file
 from codex_protocol.errors import ConfigError
 from codex_protocol.rules import RuleAmendment
 
@@ -128,41 +127,12 @@ def _edit(file: Path, change: Callable[[str], str]) -> None:
     target = Path(os.path.realpath(file))
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.parent):
+        with locked(target.parent):
             before = read_source(target) if os.path.lexists(target) else ""
             after = change(before)
             if after == before:
                 return
             parse_rules(after, str(file))
-            _replace(target, after)
+            replace_file(target, after.encode())
     except OSError as error:
         raise ConfigError(f"{file}: the file cannot be written: {error.strerror or error}", file=str(file)) from error
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Generator[None]:
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(target: Path, text: str) -> None:
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8"))
-            os.fchmod(stream.fileno(), mode)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(fresh, target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -3,8 +3,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.types import Config, ModelProvider, TrustLevel
-from codex_kernel.exec.preparation import check_repository, current_directory
+from codex_kernel.exec.preparation import check_repository
 from codex_protocol.errors import CodexError
 from codex_protocol.policy import ReadOnly
 

@@ -31,7 +31,7 @@ def run_apply_command(parsed: Parsed) -> int:
 
     home, name, cd = find_home(), parsed.words[0], parsed.one("cd")
     flags = Flags(cd=Path(cd) if cd is not None else None)
-    config = load_config(home=home, cwd=current_directory(), overrides=parsed.many("config"), flags=flags)
+    config = load_config(home=home, cwd=current_directory(cd), overrides=parsed.many("config"), flags=flags)
     info = _thread(home, name)
     if info is not None:
         diff = _diff_of(info)

@@ -35,7 +35,7 @@ def run_hooks_command(parsed: Parsed) -> int:
     given = parsed.one("cd")
     config = load_config(
         home=home,
-        cwd=current_directory(),
+        cwd=current_directory(given),
         overrides=parsed.many("config"),
         flags=Flags(cd=Path(given) if given is not None else None),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from codex_cli.earlier_thread import EarlierThread, earlier_thread
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import UsageError
 from codex_protocol.kernel_options import KernelOptions
 
@@ -96,7 +97,7 @@ def _trust(home: Home, cwd: Path, parsed: Parsed) -> None:
 
 
 def _directory(given: str | None) -> Path:
-    cwd = Path(given or os.getcwd()).absolute()
+    cwd = current_directory(given) / (given or "")
     if not cwd.is_dir():
         raise UsageError(f"there is no directory {given}")
     return cwd

@@ -34,7 +34,10 @@ def run_rules_command(parsed: Parsed) -> int:
     configure_logging(os.environ)
     home = find_home()
     config = load_config(
-        home=home, cwd=current_directory(), overrides=parsed.many("config"), flags=Flags(cd=_directory(parsed))
+        home=home,
+        cwd=current_directory(_directory(parsed)),
+        overrides=parsed.many("config"),
+        flags=Flags(cd=_directory(parsed)),
     )
     rules = ThreadRules(config, home.workbench)
     match parsed.path[-1]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codex_cli.log_setup import configure_logging
 from codex_cli.parser import CommandLineError, Parsed
+from codex_kernel.config.directory import current_directory
 from codex_protocol.errors import CodexError
 from codex_protocol.policy import SandboxMode
 
@@ -67,10 +68,7 @@ def _check_platform(parsed: Parsed) -> None:
 
 
 def _directory(given: str | None) -> Path:
-    try:
-        directory = Path(os.getcwd(), given or "")
-    except OSError as error:
-        raise CodexError("the current directory does not exist any more; go to another one or use -C DIR") from error
+    directory = current_directory(given) / (given or "")
     if not directory.is_dir():
         raise CodexError(f"the directory {given} does not exist (-C)")
     return directory

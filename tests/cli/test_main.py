@@ -92,6 +92,46 @@ def test_a_closed_stdout_never_becomes_another_file(tmp_path: Path):
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "exec --demo hi",
+        "proto",
+        "mcp-server",
+        "mcp list",
+        "sandbox ls",
+        "rules list",
+        "hooks list",
+        "features list",
+    ],
+)
+def test_a_removed_directory_is_one_sentence(tmp_path: Path, command: str):
+    done = in_removed_directory(tmp_path, command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("Error: the current directory does not exist any more")
+
+
+def test_from_a_removed_directory_another_one_can_be_named(tmp_path: Path):
+    done = in_removed_directory(tmp_path, f"exec --demo -C {tmp_path} hi")
+    assert (done.returncode, "demo model" in done.stdout) == (0, True)
+
+
+def in_removed_directory(tmp_path: Path, command: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "home").mkdir()
+    gone = f'mkdir "{tmp_path}/gone" && cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone"'
+    program = f'"{sys.executable}" -P -m codex_cli.main {command}'
+    return subprocess.run(
+        ["bash", "-c", f"{gone} && exec {program}"],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "CODEX_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 def test_an_unexpected_failure_is_one_sentence_that_says_where_to_look(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -48,7 +48,7 @@ def load(request: ExecRequest, home: Home) -> Config:
         strict=request.strict,
         trust=request.trust,
     )
-    config = load_config(home=home, cwd=current_directory(), overrides=request.overrides, flags=flags)
+    config = load_config(home=home, cwd=current_directory(request.cwd), overrides=request.overrides, flags=flags)
     return msgspec.structs.replace(config, approval_policy=ApprovalPolicy.NEVER)
 
 

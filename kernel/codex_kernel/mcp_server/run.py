@@ -11,8 +11,8 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.flags import Flags
 from codex_kernel.mcp_server.server import Server
 from codex_kernel.mcp_server.settings import ServerSettings, file_config
@@ -37,7 +37,7 @@ def run_mcp_server(overrides: Sequence[str] = (), flags: Flags | None = None) ->
     if os.isatty(0):
         raise CodexError("'codex mcp' is started by an MCP client and speaks with it on stdin; this is a terminal")
     home = find_home()
-    cwd = Path(os.getcwd())
+    cwd = current_directory()
     file_config(overrides, home, cwd)  # what is wrong is said now, not in the first call
     writer = QueuedWriter(1)
     settings = ServerSettings(home, cwd, tuple(overrides), flags or Flags())

@@ -10,9 +10,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codex_kernel.config.directory import current_directory
 from codex_kernel.config.load import load_config
 from codex_kernel.proto.connection import Connection
 from codex_kernel.stdin_lines import read_stdin
@@ -36,7 +36,7 @@ def run_proto(flags: Flags, overrides: Sequence[str] = ()) -> int:
     """
     if os.isatty(0):
         raise CodexError("'codex proto' reads JSON lines from a program, not from a terminal; pipe them in")
-    config = load_config(home=find_home(), cwd=Path(os.getcwd()), overrides=overrides, flags=flags)
+    config = load_config(home=find_home(), cwd=current_directory(flags.cd), overrides=overrides, flags=flags)
     writer = QueuedWriter(1)
     code = asyncio.run(_serve(config, writer))
     writer.close()  # outside the loop: a slow reader may hold us up here, and signals must still end us

@@ -266,8 +266,6 @@ def _decoder() -> msgspec.json.Decoder[Submission]:
     return msgspec.json.Decoder(Submission)
 
 
-
-
 def decode_submission(line: bytes | str) -> Submission:
     """The submission on one JSON line.
 

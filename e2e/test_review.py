@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
+from e2e.axe import grave
+
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
 
@@ -90,6 +92,40 @@ def test_what_was_put_off_or_is_shown_anew_keeps_what_was_chosen(workbench: Work
     assert "step_2 = 2\n" in text
     assert "step_20b" in text
     assert text.endswith("mine = 1\n")
+
+
+def test_unchanged_lines_are_unfolded_by_keyboard_and_by_pointer(workbench: Workbench, page: Page) -> None:
+    (workbench.work / "kettle.py").write_text(KETTLE.replace("= 10\n", "= '<b>'\n"))
+    asked(workbench, page, PATCH)
+    file = page.locator(".diff-file[data-path='kettle.py']")
+    hunks = file.locator(".diff-hunk")
+    expect(hunks.nth(1).get_by_role("button", name="15 unchanged lines")).to_be_visible()
+    hunks.nth(1).get_by_role("button", name="15 unchanged lines").click()
+    added = hunks.nth(1).locator(".unfolded .old .dt")
+    shown = KETTLE.split("\n")[3:18]
+    shown[6] = "step_10 = '<b>'"
+    expect(added).to_have_text(shown)
+    expect(hunks.nth(1).locator(".unfolded .old .dn")).to_have_text(
+        [str(n + by) for n in range(4, 19) for by in (0, 0)]
+    )
+    expect(hunks.nth(1).get_by_role("button", name="unchanged lines")).to_have_count(0)
+    page.keyboard.press("j")
+    expect(hunks.nth(2)).to_be_focused()
+    page.keyboard.press("Shift+K")  # README.md, which goes: nothing to unfold
+    page.keyboard.press("u")
+    page.keyboard.press("Shift+J")
+    expect(hunks.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+U")
+    expect(hunks.nth(1).locator(".unfolded .new .dn").last).to_have_text("29")
+    page.keyboard.press("j")
+    expect(hunks.nth(2).get_by_role("button", name="unchanged lines")).to_have_count(0)
+    expect(hunks.nth(2).locator(".unfolded")).to_have_count(0)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert grave(page) == [], theme
+    file.get_by_role("button", name="what follows").click()
+    expect(page.locator(".hunk-bar.below")).to_have_count(0)
 
 
 def test_both_views_show_the_same_and_the_choice_is_kept(workbench: Workbench, page: Page) -> None:

@@ -123,6 +123,20 @@ class HunkText(_Asked, tag="hunk_text", frozen=True, kw_only=True):
     text: _Text | None = None
 
 
+class Unfold(_Asked, tag="unfold", frozen=True, kw_only=True):
+    """What stands unchanged before this hunk, or behind it?"""
+
+    id: Short
+    thread: Short = ""
+    file: int
+    hunk: int
+    below: bool = False
+    shown: Annotated[int, Meta(ge=0)] = 0
+    """So many lines of it are shown at this end."""
+    other: Annotated[int, Meta(ge=0)] = 0
+    """And at its other end."""
+
+
 class Older(_Asked, tag="older", frozen=True, kw_only=True):
     """What stands before this entry?"""
 
@@ -363,6 +377,7 @@ Asked = (
     | Answer
     | Review
     | HunkText
+    | Unfold
     | Older
     | Turn
     | Files

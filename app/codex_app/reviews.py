@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from codex_app.diff_parts import part_views
+from codex_app.gaps import Gap, gap_at
 from codex_app.words import relative
 from codex_protocol.errors import UsageError
 from codex_protocol.events import FileChange
@@ -41,6 +42,7 @@ class Review:
         views = part_views(self.files)
         for view, file in zip(views, self.files, strict=True):
             view["editable"] = file.status != "deleted"
+            view["unfolds"] = file.status in ("modified", "renamed")
         return views
 
     def body(self, number: int) -> str:
@@ -65,6 +67,14 @@ class Review:
             return ""
         file = self._file(number)
         return diff_html.body_html(FileDiff(file.path, None, "modified", [Hunk(rows, 0, "")]), parted=False)
+
+    def gap(self, number: int, hunk: int, *, below: bool) -> tuple[str, Gap]:
+        """The path that the agent knows, and the unchanged lines before a hunk or behind it.
+
+        Raises:
+            UsageError: There is no such part.
+        """
+        return self._paths[number], gap_at(self._file(number).hunks, hunk, below=below)
 
     def choice(self, number: int, hunk: int | None, *, take: bool, text: str | None, note: str | None) -> HunkChoice:
         """What was chosen, with the path the agent knows.

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 Told = TypeVar("Told", bound=EventMsg)
 FRAME_S = 1 / 30
 _ANSWER_S = 20.0
+_IN_TURN = frozenset({"changes", "diff", "lines_around"})
+"""Asked by several tabs and for several things: a newer one does not take the place of one that runs."""
 _IN_FLIGHT_BYTES = 1 << 20
 """A viewer that has not acknowledged so much is told nothing more until it has."""
 
@@ -90,6 +92,7 @@ class Room:
         self._connect = connect
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
+        self._asking = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
     async def connection(self) -> Connection:
@@ -123,7 +126,11 @@ class Room:
         Raises:
             CodexError: It cannot be answered.
         """
-        return await (await self.connection()).query(name, arguments)
+        connection = await self.connection()
+        if name not in _IN_TURN:
+            return await connection.query(name, arguments)
+        async with self._asking:
+            return await connection.query(name, arguments)
 
     async def ask(self, op: Op, kind: type[Told]) -> Told:
         """The event of `kind` that answers an op.

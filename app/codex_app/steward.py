@@ -20,6 +20,7 @@ from codex_protocol.errors import UsageError
 from codex_protocol.events import RulesListed, RulesPreviewed
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleAmendment
+from codex_render import diff_html
 from codex_render.safe_text import one_line, visible
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ Managing = (
     asked.Answer
     | asked.Review
     | asked.HunkText
+    | asked.Unfold
     | asked.New
     | asked.Threads
     | asked.Rename
@@ -63,6 +65,8 @@ class Steward:
             case asked.HunkText(file=file, hunk=hunk, text=text):
                 review = await self._review(request, room)
                 return review.text(file, hunk) if text is None else review.preview(file, hunk, text)
+            case asked.Unfold():
+                return await self._unfold(request, room)
             case asked.New():
                 return self._new(request, room)
             case asked.Threads():
@@ -87,15 +91,30 @@ class Steward:
                 told = await need(room).ask(ops.PreviewRules(prefixes=prefixes), RulesPreviewed)
                 return [visible(line) for line in told.would_allow]
 
-    async def _asking(self, request: asked.Answer | asked.Review | asked.HunkText, room: Room | None) -> Room:
+    async def _asking(
+        self, request: asked.Answer | asked.Review | asked.HunkText | asked.Unfold, room: Room | None
+    ) -> Room:
         """The thread that asks."""
         return await self._desk.room(request.thread) if request.thread else need(room)
 
-    async def _review(self, request: asked.Review | asked.HunkText, room: Room | None) -> Review:
+    async def _review(self, request: asked.Review | asked.HunkText | asked.Unfold, room: Room | None) -> Review:
         review = (await self._asking(request, room)).hub.drawing.reviews.get(request.id)
         if review is None:
             raise UsageError(_ANSWERED)
         return review
+
+    async def _unfold(self, request: asked.Unfold, room: Room | None) -> dict[str, Any]:
+        """Unchanged lines of the file as HTML, how many, and how many are left in the gap."""
+        review = await self._review(request, room)
+        path, gap = review.gap(request.file, request.hunk, below=request.below)
+        first, last = gap.next_lines(below=request.below, shown=request.shown, other=request.other)
+        if first > last:
+            return {"html": "", "count": 0, "left": 0}
+        asking = await self._asking(request, room)
+        told = await asking.query("lines_around", approval_id=request.id, path=path, first=first, last=last)
+        rows = gap.rows(first, [str(line) for line in told["lines"]])
+        left = gap.left(int(told["total"]), shown=request.shown + len(rows), other=request.other)
+        return {"html": diff_html.context_html(rows) if rows else "", "count": len(rows), "left": left}
 
     async def _answer(self, request: asked.Answer, room: Room | None) -> None:
         room = await self._asking(request, room)

@@ -6,7 +6,7 @@ Pure functions. Markdown of ours is fenced so that nothing in it is obeyed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -22,7 +22,7 @@ from codex_protocol.version import VERSION
 from codex_render.amounts import count, duration
 from codex_render.change_words import name_of, verb_of
 from codex_render.command_words import Described, describe
-from codex_render.diff_files import FileDiff, of_changes, parse_diff
+from codex_render.diff_files import FileDiff, Hunk, of_change, of_changes, parse_diff
 from codex_render.diff_rows import counts, rows_of_change
 from codex_render.excerpt import excerpt
 from codex_render.html_policy import escape
@@ -148,9 +148,25 @@ def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
         title = f"{verb_of(change)} {name} (+{added} -{removed})"
         rows = list(rows_of_change(change))
         lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
-        body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
+        body = _numbered(of_change(str(path), change).hunks)[:_DIFF_LINES]
         fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
     return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(of_changes(files))}
+
+
+def _numbered(hunks: Sequence[Hunk]) -> list[str]:
+    """Lines of a unified diff, with hunk headers: without numbers where none are known."""
+    lines: list[str] = []
+    for hunk in hunks:
+        old = [row.old for row in hunk.rows if row.old is not None]
+        new = [row.new for row in hunk.rows if row.new is not None]
+        where = [f"-{_range(old)} +{_range(new)}", "@@"] if old or new else []
+        heading = " ".join(["@@", *where, one_line(hunk.heading)]).rstrip()
+        lines += [heading, *(f"{_SIGNS[row.kind]}{visible(row.text)}" for row in hunk.rows)]
+    return lines
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]},{len(numbers)}" if numbers else "0,0"
 
 
 def diffs(files: list[FileDiff], *, failed: str | None = None) -> Bundle:
@@ -162,7 +178,7 @@ def diffs(files: list[FileDiff], *, failed: str | None = None) -> Bundle:
         title = f"{_STATUS_VERBS[file.status]} {moved}{one_line(file.path)} (+{file.added} -{file.removed})"
         rows = [row for hunk in file.hunks for row in hunk.rows]
         lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
-        body = [f"{_SIGNS[row.kind]}{visible(row.text)}" for row in rows[:_DIFF_LINES]]
+        body = _numbered(file.hunks)[:_DIFF_LINES]
         fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
     if failed is not None:
         said = f"✗ Patch not applied: {visible(failed.strip())}"

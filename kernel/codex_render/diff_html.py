@@ -60,6 +60,11 @@ def body_html(file: FileDiff, *, parted: bool = True) -> str:
     return "".join(_body(file, switchable=True, parted=parted))
 
 
+def context_html(rows: Sequence[DiffRow]) -> str:
+    """Unchanged lines beside a hunk of `body_html`, for both views."""
+    return _context(rows, switchable=True)
+
+
 def row_count(file: FileDiff) -> int:
     """How many lines are drawn of it, folded ones included."""
     return min(MAX_ROWS, sum(len(hunk.rows) for hunk in file.hunks))

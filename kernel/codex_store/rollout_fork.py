@@ -34,7 +34,9 @@ _KINDS: dict[str, LineKind] = {
     "turn_context": "turn_context",
     "compacted": "compacted",
     "event_msg": "event_msg",
+    "workbench": "workbench",
 }
+_KEPT = {"event_msg": _EVENTS, "workbench": frozenset({"patch_written"})}
 _line = msgspec.json.Decoder(Line)
 _typed = msgspec.json.Decoder(Typed)
 
@@ -44,7 +46,8 @@ def copy_for_fork(
 ) -> Path:
     """The rollout of a new thread that begins with another one's history; `RolloutWriter.reopen` goes on with it.
 
-    Copied are items, settings, compactions, turn boundaries and token totals; approvals stay with the source.
+    Copied are items, what patches wrote, settings, compactions, turn boundaries and token totals; approvals stay with
+    the source.
 
     Args:
         source: Any rollout; nobody needs to hold it.
@@ -108,7 +111,8 @@ def _copied(raw: bytes) -> bytes:
         line = _line.decode(raw)
         if line.payload:
             kind = _KINDS.get(line.type)
-            if kind is None or (kind == "event_msg" and _typed.decode(line.payload).type not in _EVENTS):
+            kept = _KEPT.get(line.type)
+            if kind is None or (kept is not None and _typed.decode(line.payload).type not in kept):
                 return b""
             return encode_line(kind, line.payload, stamp=line.timestamp.encode())
     except UNREADABLE:

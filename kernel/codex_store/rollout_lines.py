@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from codex_protocol.events import ApprovalRequest, TokenUsage
+from codex_protocol.events import ApprovalRequest, FileChange, TokenUsage
 from codex_protocol.policy import (
     ApprovalPolicy,
     DangerFullAccess,
@@ -267,6 +267,14 @@ class TurnChanged(msgspec.Struct, frozen=True, kw_only=True, tag="turn_changed")
     """What the patches of a turn changed, written at its end; of our own kind."""
 
     unified_diff: str
+
+
+class PatchWritten(msgspec.Struct, frozen=True, kw_only=True, tag="patch_written"):
+    """What a patch changed, with the numbers of its lines, as far as a person took it; of our own kind."""
+
+    call_id: str
+    changes: dict[str, FileChange]
+    """By absolute path."""
 
 
 WorkbenchLine = ApprovalRequested | ApprovalAnswered | InputTaken

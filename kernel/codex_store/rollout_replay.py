@@ -50,6 +50,8 @@ _EVENTS = {
 }
 
 _CWD = re.compile(r"<cwd>(.+?)</cwd>")
+_BESIDE = frozenset({"turn_changed", "patch_written"})
+"""Kinds of our own that say nothing about the thread's state."""
 _WORKBENCH_KINDS = frozenset({"approval_requested", "approval_answered", "input_taken"})
 
 
@@ -189,7 +191,7 @@ class Replay:
             case "workbench":
                 kind = _typed.decode(payload).type
                 if kind not in _WORKBENCH_KINDS:
-                    self.unknown_lines += kind != "turn_changed"
+                    self.unknown_lines += kind not in _BESIDE
                 elif own:
                     self._workbench(_workbench.decode(payload), line.timestamp)
             case kind:

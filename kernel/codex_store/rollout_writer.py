@@ -23,7 +23,10 @@ from codex_protocol.events import (
     ApprovalResolved,
     EventMsg,
     ExecApprovalRequest,
+    FileChange,
     McpApprovalRequest,
+    PatchApplyBegin,
+    PatchApplyEnd,
     TaskComplete,
     TaskStarted,
     ThreadNameUpdated,
@@ -42,6 +45,7 @@ from codex_store.rollout_lines import (
     Compaction,
     InputTaken,
     LineKind,
+    PatchWritten,
     TaskCompleteLine,
     TaskStartedLine,
     ThreadMeta,
@@ -68,6 +72,7 @@ from codex_store.writer_lock import WriterLock
 _HEAD_BYTES = 1 << 18
 _LISTED_CHARS = 1000
 _MAX_DIFF_CHARS = 8 << 20
+_MAX_PATCH_BYTES = 1 << 20
 """A longer one is not kept: every reader of the thread would pay for it."""
 
 
@@ -97,6 +102,7 @@ class RolloutWriter:
         self._context: TurnContext | None = None
         self._turn_id = ""
         self._changed = ""
+        self._patches: dict[str, dict[str, FileChange]] = {}  # those being written, by call
         self._approvals = ApprovalRecords()
 
     @classmethod
@@ -200,10 +206,15 @@ class RolloutWriter:
         match msg:
             case TaskStarted():
                 self._turn_id = turn_id or f"turn-{time.time_ns():x}"
+                self._patches.clear()
                 self._changed = ""
                 self._event(TaskStartedLine(turn_id=self._turn_id, model_context_window=msg.model_context_window))
             case TurnDiff():
                 self._changed = msg.unified_diff
+            case PatchApplyBegin():
+                self._patches[msg.call_id] = msg.changes
+            case PatchApplyEnd():
+                self._keep_patch(msg.call_id, written=msg.success)
             case TaskComplete():
                 self._keep_changes()
                 self._event(TaskCompleteLine(turn_id=self._turn_id, error=msg.error))
@@ -225,6 +236,14 @@ class RolloutWriter:
                     record_name(self._home, self.thread_id, clean_name(msg.name))
             case _:
                 return
+
+    def _keep_patch(self, call_id: str, *, written: bool) -> None:
+        """Write what a patch changed, unless it is very much."""
+        changes = self._patches.pop(call_id, None)
+        if written and changes:
+            payload = encode_payload(PatchWritten(call_id=call_id, changes=changes))
+            if len(payload) <= _MAX_PATCH_BYTES:
+                self._write([encode_line("workbench", payload)], numbered=0)
 
     def _keep_changes(self) -> None:
         """Write the turn's last diff, once: every patch of a turn reports all of it anew."""

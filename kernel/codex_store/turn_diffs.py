@@ -1,4 +1,4 @@
-"""What the patches of a thread's turns changed, as our own rollouts keep it."""
+"""What the patches of a thread changed, by turn and by call, as our own rollouts keep it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from codex_store.rollout_lines import UNREADABLE, Line, TurnChanged, Typed
+from codex_protocol.events import FileChange
+from codex_store.rollout_lines import UNREADABLE, Line, PatchWritten, TurnChanged, Typed
 from codex_store.rollout_segments import thread_lines
 
 _line = msgspec.json.Decoder(Line)
 _typed = msgspec.json.Decoder(Typed)
 _changed = msgspec.json.Decoder(TurnChanged)
+_written = msgspec.json.Decoder(PatchWritten)
 
 
 def last_diff(path: Path) -> str | None:
@@ -30,3 +32,22 @@ def last_diff(path: Path) -> str | None:
             except UNREADABLE:
                 continue
     return None if found is None else _changed.decode(found).unified_diff
+
+
+def written_patches(path: Path) -> dict[str, dict[str, FileChange]]:
+    """By call id what each patch that was written changed, by absolute path; those of older files are not there.
+
+    Raises:
+        RolloutError: The file cannot be read.
+    """
+    found: dict[str, dict[str, FileChange]] = {}
+    for raw, _ in thread_lines(path, []):
+        if b'"patch_written"' in raw:
+            try:
+                payload = _line.decode(raw).payload
+                if payload and _typed.decode(payload).type == "patch_written":
+                    patch = _written.decode(payload)
+                    found[patch.call_id] = patch.changes
+            except UNREADABLE:
+                continue
+    return found

@@ -20,7 +20,15 @@ from codex_client import Codex
 from codex_client.export.thread import FORMATS, Exported, Format, export_thread
 from codex_kernel.jupyter.cell_text import Prompt, ShellCommand, parse_cell
 from codex_protocol.errors import CodexError, UsageError
-from codex_protocol.events import TaskStarted
+from codex_protocol.events import (
+    AddedFile,
+    FileChange,
+    PatchApplyBegin,
+    PatchApplyEnd,
+    TaskComplete,
+    TaskStarted,
+    UpdatedFile,
+)
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -36,7 +44,9 @@ from codex_protocol.items import (
 from codex_render import html_policy
 from codex_render.markdown_text import without_html
 from codex_store.home import Home
+from codex_store.rollout_fork import copy_for_fork
 from codex_store.rollout_lines import RolledBackLine, encode_line, encode_payload
+from codex_store.rollout_reader import read_rollout
 from codex_store.rollout_writer import RolloutWriter
 from codex_store.thread_changes import set_name
 from codex_store.threads import find_thread, list_threads
@@ -104,6 +114,44 @@ def test_markdown_tells_what_was_asked_done_and_said(home: Home) -> None:
     places = [text.index(piece) for piece in order]
     assert places == sorted(places)
     assert "exit 3 in 1.50s" in text
+
+
+def patched(home: Home) -> str:
+    """A thread in which a person took a part of a patch, with the numbers of its lines; and a fork of it."""
+    diff = f"@@ -40,3 +40,4 @@ def main\n kept\n-old line\n+new {KEY}\n+more\n kept too\n"
+    changes = {
+        "/w/app.py": FileChange(update=UpdatedFile(diff, "/w/moved.py")),
+        "/else/x": FileChange(add=AddedFile("x")),
+    }
+    with RolloutWriter.create(home, new_meta("/w")) as writer:
+        writer.event(TaskStarted())
+        writer.items(user_message("go"), CustomToolCall(call_id="c2", name="apply_patch", input=PATCH))
+        writer.event(PatchApplyBegin(call_id="c2", auto_approved=False, changes=changes))
+        writer.event(PatchApplyEnd(call_id="c2", stdout="", stderr="", success=True))
+        writer.items(
+            CustomToolCallOutput(call_id="c2", output=WRITTEN),
+            CustomToolCall(call_id="c3", name="apply_patch", input=PATCH),
+        )
+        writer.event(PatchApplyBegin(call_id="c3", auto_approved=False, changes=changes))
+        writer.event(PatchApplyEnd(call_id="c3", stdout="", stderr="no", success=False))
+        writer.items(CustomToolCallOutput(call_id="c3", output="the patch does not fit"))
+        writer.event(TaskComplete(last_agent_message=None))
+    fork = copy_for_fork(writer.path, home, new_meta("/w"))
+    return read_rollout(fork).meta.id
+
+
+def test_patches_have_the_numbers_of_their_lines_and_say_what_was_written(home: Home) -> None:
+    thread = patched(home)
+    page = export(home, thread, "html").text
+    assert '<span class="dn">41</span><span class="dn"></span><span class="ds">-</span>' in page
+    assert '<span class="dn"></span><span class="dn">42</span><span class="ds">+</span><span class="dt">more' in page
+    assert KEY not in page
+    text = export(home, thread, "md").text
+    assert "app.py → moved.py (+2 -1)" in text.replace("\\", "")
+    assert "@@ -40,3 +40,4 @@ def main\n kept\n-old line\n+new [redacted: OpenAI key]\n+more\n kept too\n" in text
+    assert "@@ def main\n-old line\n+new line\n" in text  # the one that failed: as it was asked for
+    assert "41" in str(notebook_of(export(home, thread, "ipynb")).cells)
+    assert "/else/x" in text
 
 
 def test_a_notebook_has_the_users_messages_as_cells_and_the_rest_as_outputs(home: Home) -> None:

@@ -148,7 +148,7 @@ export class Changed {
     const head = details.querySelector('.diff-head')
     if (state === 'edited') head.querySelector('.diff-count').before(make('span', {cls: 'diff-status edited', text: 'changed since', title: 'The file is not as the agent left it. Taking back leaves what was changed since, or refuses.'}))
     if (state === 'reverted') head.querySelector('.diff-count').before(make('span', {cls: 'diff-status', text: 'as it was before'}))
-    if (back) head.append(this.button('backFile', 'Take back', 'Shift R'))
+    if (back) head.append(make('span', {cls: 'part-state', 'data-act': 'backFile', title: 'Click or Shift R: take the whole file back'}, 'Take back ', make('kbd', {text: 'Shift R'})))   // no button: it would stand inside of one
   }
 
   dress(section, file) {

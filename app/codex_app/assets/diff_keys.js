@@ -5,6 +5,7 @@ export const WALKING = [
 ]
 export const REVIEWING = [
   ...WALKING, ['X', 'take the hunk or not', 'toggle'], ['Shift+X', 'take the file or not', 'toggleFile'], ['E', 'edit the hunk', 'edit'], ['C', 'a note on the hunk', 'remark'],
+  ['U', 'unchanged lines before it', 'above'], ['Shift+U', 'unchanged lines behind it', 'below'],
 ]
 export const CHANGING = [
   ...WALKING, ['ArrowDown', 'next line', 'lineDown'], ['ArrowUp', 'previous line', 'lineUp'], ['C', 'comment on the line or hunk', 'comment'],

@@ -12,6 +12,7 @@ export class PatchReview {
   // `ask`: to the server; `changed`: what is taken is another.
   constructor(question, {ask, changed}) {
     Object.assign(this, {id: question.id, ask, changed})
+    this.gaps = new Map()   // "file.gap" -> {top, bottom}: how many of its unchanged lines are shown at either end
     this.choices = new Map()   // "file.hunk" -> {take, text, note}
     this.files = []
     this.view = new DiffView({
@@ -37,7 +38,7 @@ export class PatchReview {
 
   dressFile(details, file) {
     const {hunks} = this.files[file]
-    details.querySelector('.diff-head').append(make('button', {type: 'button', cls: 'part-state', 'data-act': 'toggleFile', title: 'Shift X', text: STATES.taken}))
+    details.querySelector('.diff-head').append(make('span', {cls: 'part-state', 'data-act': 'toggleFile', title: 'Click or Shift X: take the file or not', text: STATES.taken}))   // no button: it would stand inside of one
     if (!hunks) this.recall(details, file, null)
     details.dataset.state = 'taken'
   }
@@ -46,11 +47,56 @@ export class PatchReview {
     const {editable} = this.files[file]
     const button = (act, text, key) => make('button', {type: 'button', 'data-act': act}, `${text} `, make('kbd', {text: key}))
     const gap = section.previousElementSibling?.classList.contains('diff-gap') ? section.previousElementSibling : ''
+    if (this.files[file].unfolds) {
+      if (gap) this.drawGap(gap, Number.parseInt(gap.textContent.replaceAll(/[ ,]/g, ''), 10))
+      if (hunk === this.files[file].hunks - 1) section.after(make('div', {cls: 'hunk-bar below'}, make('button', {type: 'button', cls: 'unfold', 'data-act': 'below', 'aria-keyshortcuts': 'Shift+U', title: 'Shift U'}, '↓ what follows')))
+    }
     section.prepend(make('div', {cls: 'hunk-bar'},
       make('button', {type: 'button', cls: 'part-state', 'data-act': 'toggle', 'aria-pressed': 'true', 'aria-keyshortcuts': 'x'}, STATES.taken),
       gap, make('span', {cls: 'hunk-acts'}, editable ? button('edit', 'Edit', 'E') : null, button('remark', 'Note', 'C'), button('toggle', 'Leave out', 'X'))))
     this.recall(section, file, hunk)
     this.drawPart(section)
+  }
+
+  // Unchanged lines, from the file as it is
+
+  drawGap(gap, left) {
+    const text = [...gap.childNodes].find(node => node.nodeType === 3 || node.classList?.contains('unfold'))
+    if (!left) return text?.remove()
+    const button = make('button', {type: 'button', cls: 'unfold', 'data-act': 'above', 'aria-keyshortcuts': 'u', title: 'U: show those before it; Shift U: those behind the part above'}, `↕ ${left.toLocaleString('en')} unchanged line${left === 1 ? '' : 's'}`)
+    text ? text.replaceWith(button) : gap.prepend(button)
+    return button
+  }
+
+  // One after the other: where the next lines stand depends on those before.
+  unfold(section, below) {
+    this.unfolding = (this.unfolding ?? Promise.resolve()).catch(() => {}).then(() => this.unfoldNext(section, below))
+    return this.unfolding
+  }
+
+  async unfoldNext(section, below) {
+    const {file, hunk} = this.place(section)
+    if (!this.files[file].unfolds) return
+    const key = `${file}.${hunk + Number(below)}`
+    const gap = this.gaps.get(key) ?? {top: 0, bottom: 0}
+    const [end, far] = below ? ['top', 'bottom'] : ['bottom', 'top']
+    const told = await this.request({type: 'unfold', file, hunk, below, shown: gap[end], other: gap[far]})
+    gap[end] += told.count
+    this.gaps.set(key, gap)
+    if (told.html) {
+      const lines = setHtml(make('div', {cls: 'unfolded'}), told.html)
+      below ? section.append(lines) : section.querySelector(':scope > .dg, :scope > .unfolded, :scope > .diff-fold').before(lines)
+    }
+    const next = section.parentElement.querySelector(`[data-hunk="${hunk + 1}"]`)
+    const label = below ? next?.querySelector('.hunk-bar .diff-gap') : section.querySelector('.hunk-bar .diff-gap')
+    if (label) this.drawGap(label, told.left)
+    else if (below) this.drawEnd(section.parentElement.querySelector('.hunk-bar.below'), told.left)
+    if (document.activeElement === document.body) section.focus({preventScroll: true})   // the button that was pressed is gone
+  }
+
+  drawEnd(bar, left) {
+    if (!left) bar.remove()
+    else bar.querySelector('.unfold').textContent = `↓ ${left.toLocaleString('en')} more line${left === 1 ? '' : 's'}`
   }
 
   recall(element, file, hunk) {
@@ -133,7 +179,7 @@ export class PatchReview {
     event.preventDefault()
     const [, , act] = found
     if (typeof this.view[act] === 'function') this.view[act]()
-    else this.act(act, this.view.current)
+    else this.attempt(act, this.view.current)
     return true
   }
 
@@ -141,21 +187,29 @@ export class PatchReview {
     const button = event.target.closest('[data-act]')
     if (!button) return
     event.preventDefault()
-    this.act(button.dataset.act, button.closest('.diff-hunk') || button.closest('.diff-file'))
+    const bar = button.closest('.hunk-bar.below')
+    this.attempt(button.dataset.act, bar?.previousElementSibling || button.closest('.diff-hunk') || button.closest('.diff-file'))
+  }
+
+  // What the server refuses is said where the parts are counted.
+  async attempt(act, element) {
+    try { await this.act(act, element) } catch (error) { this.count.textContent = error.message }
   }
 
   act(act, element) {
-    if (!element) { this.view.next(); return }
-    if (act === 'toggleFile') { this.toggleFile(element.closest('.diff-file')); return }
+    if (!element) return this.view.next()
+    if (act === 'toggleFile') return this.toggleFile(element.closest('.diff-file'))
     const section = element.closest('.diff-hunk')
-    if (!section) return
+    if (!section) return undefined
     this.view.mark(section)
     if (act === 'toggle') this.toggle(section)
-    else if (act === 'edit') this.edit(section)
+    else if (act === 'edit') return this.edit(section)
     else if (act === 'remark') this.remark(section)
-    else if (act === 'keep') this.keepText(section)
+    else if (act === 'keep') return this.keepText(section)
+    else if (act === 'above' || act === 'below') return this.unfold(section, act === 'below')
     else if (act === 'drop') this.closeEditor(section)
     else if (act === 'original') this.original(section)
+    return undefined
   }
 
   set(section, take) {

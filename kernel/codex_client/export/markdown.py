@@ -18,7 +18,6 @@ from codex_client.export.words import facts, outcome, turn_note
 from codex_render.bundles import diffs
 from codex_render.excerpt import excerpt
 from codex_render.markdown_text import escaped, fence, without_html
-from codex_render.patch_diff import files_of_patch
 from codex_render.safe_text import one_line, output_text
 
 _HEAD_LINES, _TAIL_LINES = 60, 60
@@ -59,9 +58,8 @@ def _part(part: Part) -> list[str]:
             shown = _excerpt(part.output)
             block = ["", fence(shown)] if shown else []
             return [f"**{who}**{f' · {how}' if how else ''}", "", fence(part.script, "sh"), *block]
-        case Patched(patch=patch, failed=failed):
-            files = files_of_patch(patch)
-            return [diffs(files, failed=failed)["text/markdown"].rstrip()] if files else [fence(patch)]
+        case Patched(patch=patch, failed=failed, files=files):
+            return [diffs(list(files), failed=failed)["text/markdown"].rstrip()] if files else [fence(patch)]
         case Called(name=name, arguments=arguments, output=output):
             blocks = [fence(text) for text in (arguments, _excerpt(output)) if text.strip()]
             return [f"**Called** {escaped(one_line(name))}", *(line for block in blocks for line in ("", block))]

@@ -14,7 +14,6 @@ from codex_client.export.document import Asked, Called, Document, Part, Patched,
 from codex_client.export.words import facts, turn_note
 from codex_render import bundles
 from codex_render.markdown_text import escaped, without_html
-from codex_render.patch_diff import files_of_patch
 from codex_render.safe_text import one_line, visible
 
 _IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)\Z")
@@ -89,9 +88,8 @@ def _bundles(part: Part) -> list[bundles.Bundle]:
             return [bundles.plain(f"• Thought: {text}")]
         case Ran():
             return [bundles.past_command(part.script, part.output, part.exit_code, part.duration_s)]
-        case Patched(patch=patch, failed=failed):
-            files = files_of_patch(patch)
-            return [bundles.diffs(files, failed=failed) if files else bundles.plain(patch)]
+        case Patched(patch=patch, failed=failed, files=files):
+            return [bundles.diffs(list(files), failed=failed) if files else bundles.plain(patch)]
         case Called(name=name, arguments=arguments, output=output):
             return [bundles.plain(f"• Call {one_line(name)} {arguments}\n{output}".rstrip())]
         case Planned(steps=steps, explanation=explanation):

@@ -26,7 +26,6 @@ from codex_client.export.document import (
 from codex_client.export.words import facts, outcome, turn_note
 from codex_render import ansi_html, diff_html, markdown, redaction
 from codex_render.html_policy import escape
-from codex_render.patch_diff import files_of_patch
 from codex_render.safe_text import one_line
 from codex_render.styles import css
 
@@ -101,8 +100,7 @@ def _part(part: Part) -> str:
             return f'<details class="step thought"><summary>Thought</summary>{body}</details>'
         case Ran():
             return _command(part)
-        case Patched(patch=patch, failed=failed):
-            files = files_of_patch(patch)
+        case Patched(patch=patch, failed=failed, files=files):
             drawn = diff_html.to_html(files) if files else f"<pre>{_text(patch)}</pre>"
             return drawn + ("" if failed is None else f'<pre class="failed">Not applied: {_text(failed)}</pre>')
         case Called(name=name, arguments=arguments, output=output):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from codex_kernel.jupyter import composing, first_run
+from codex_kernel.jupyter import around_patch, composing, first_run
 from codex_kernel.jupyter.agent import Agent
 from codex_kernel.jupyter.slash_commands import COMMANDS, prompts_of
 from codex_protocol.attach import Query
@@ -140,6 +140,7 @@ QUERIES: dict[str, Answer] = {
     "threads": threads,
     "diff": diff,
     "changes": changes,
+    "lines_around": around_patch.lines,
     "status": status,
     "prices": prices,
     "commands": commands,

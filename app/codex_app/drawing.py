@@ -78,7 +78,7 @@ class Drawing:
         drawing.draw(ev.Event("", snapshot.configured))
         if snapshot.configured.resumed:  # where it branched off is not known any more
             drawing._branch(snapshot.configured)
-        draw_items(snapshot.items, drawing)
+        draw_items(snapshot.items, drawing, parsed=snapshot.parsed)
         drawing._break_off()
         if not snapshot.configured.resumed:
             drawing._branch(snapshot.configured)

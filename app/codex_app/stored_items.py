@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from codex_app.entries import CommandEntry, Entry, PatchEntry, TextEntry
 from codex_app.words import file_fields, relative
+from codex_protocol.events import ParsedCommand
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -22,6 +23,7 @@ from codex_protocol.items import (
     item_from_object,
 )
 from codex_render.amounts import duration
+from codex_render.command_words import Described, describe
 from codex_render.patch_diff import files_of_patch
 from codex_render.safe_text import one_line, visible
 from codex_store.context_items import is_prompt
@@ -55,13 +57,19 @@ class Page(Protocol):
 Call = CommandEntry | PatchEntry
 
 
-def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, Call] | None = None) -> None:
+Parsed = Mapping[str, Sequence[ParsedCommand]]
+
+
+def draw_items(
+    items: Iterable[dict[str, Any]], page: Page, calls: dict[str, Call] | None = None, parsed: Parsed | None = None
+) -> None:
     """Add an entry for each item a person would want to see, outputs to their calls.
 
     Args:
         items: The next ones, as JSON objects.
         page: Where they go.
         calls: The calls so far, for who draws a thread piece by piece; grows.
+        parsed: What commands do, by the id of their call, as far as that is known.
     """
     calls = {} if calls is None else calls
     for raw in items:
@@ -75,7 +83,7 @@ def draw_items(items: Iterable[dict[str, Any]], page: Page, calls: dict[str, Cal
                 if entry is not None:
                     _end(entry, item.text())
             case FunctionCall() | CustomToolCall() | LocalShellCall():
-                entry = _call(item, page.cwd)
+                entry = _call(item, page.cwd, parsed or {})
                 if entry is None:
                     continue
                 if item.call_id is not None:
@@ -105,18 +113,20 @@ def _text(page: Page, kind: str, text: str) -> None:
         page.add(entry)
 
 
-def _call(item: FunctionCall | CustomToolCall | LocalShellCall, cwd: str) -> Call | None:
+def _call(item: FunctionCall | CustomToolCall | LocalShellCall, cwd: str, parsed: Parsed) -> Call | None:
     """The call as it is shown, its output yet to come; None for one that changed only the plan."""
     called = called_by(item)
     if called.tool == _PLAN:
         return None
     if called.kind == "patch" and (files := files_of_patch(called.text, lambda path: relative(path, cwd))):
         return PatchEntry(**file_fields(files))
-    verb = "Run" if called.kind == "command" else called.tool
     text = called.text if called.kind != "call" else called.text.removeprefix(f"{called.tool} ")
+    steps = [Described(called.tool, text)]
+    if called.kind == "command":
+        steps = describe(("bash", "-lc", text), parsed.get(called.call_id, ()))
     return CommandEntry(
-        steps=[[one_line(verb)[:80], one_line(text)[:_TITLE_CHARS]]],
-        exploring=False,
+        steps=[[one_line(step.verb)[:80], one_line(step.what)[:_TITLE_CHARS]] for step in steps],
+        exploring=all(step.exploring for step in steps),
         script=visible(text),
         cwd=one_line(called.cwd),
         sandboxed=True,

@@ -26,6 +26,7 @@ from codex_protocol.events import (
     ApprovalRequest,
     Event,
     NumberedEvent,
+    ParsedCommand,
     PlanStep,
     SessionConfigured,
     TokenUsage,
@@ -124,6 +125,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Of the next turn."""
     items: tuple[dict[str, Any], ...]
     """What was said and done before `events`, as JSON objects of `codex_protocol.items`, oldest first."""
+    parsed: dict[str, tuple[ParsedCommand, ...]] = {}
+    """What the commands among them do, by the id of their call."""
     events: tuple[dict[str, Any], ...]
     """The events since, as `event_content` makes them."""
     usage: TokenUsage = TokenUsage()

@@ -81,3 +81,9 @@ def test_letters_find_names_as_the_table_says(tmp_path: Path) -> None:
         tmp_path, "fuzzy.js", f"return {[[name, query] for name, query, *_ in cases]}.map(([n, q]) => m.match(n, q))"
     )
     assert found == [None if at is None else {"score": score, "indices": at} for _, _, at, score in cases]
+
+
+def test_of_names_that_match_alike_the_one_that_begins_like_the_query_is_first(tmp_path: Path) -> None:
+    names = ["settings", "status", "theme"]
+    found = evaluate(tmp_path, "fuzzy.js", f"return m.ranked({names}, 'stt', name => name).map(hit => hit.item)")
+    assert found == ["status", "settings"]

@@ -164,6 +164,21 @@ def test_a_stored_thread_shows_patches_as_diffs_and_commands_with_how_they_ended
     assert (failed["state"], failed["error"]) == ("failed", "a.py has no line two")
 
 
+def test_commands_from_disk_say_what_they_do_as_they_did_live() -> None:
+    call = FunctionCall(name="shell", arguments='{"command":["bash","-lc","cat a.py && cat b.py"]}', call_id="c1")
+    parsed = tuple(ev.ReadCommand(cmd=f"cat {name}", name=name) for name in ("a.py", "b.py"))
+    snapshot = Snapshot(
+        configured=CONFIGURED,
+        settings=SETTINGS,
+        items=(msgspec.json.decode(encode_item(call)),),
+        parsed={"c1": parsed},
+        events=(),
+    )
+    (command,) = (entry.view() for entry in Drawing.of(snapshot).entries.values())
+    assert command["steps"] == [["Read", "a.py, b.py"]]
+    assert command["script"] == "cat a.py && cat b.py"
+
+
 def test_what_is_no_whole_patch_is_shown_as_it_was_called() -> None:
     drawing = restored(CustomToolCall(name="apply_patch", input="*** Begin Patch\n<b>", call_id="c1"))
     (entry,) = (entry.view() for entry in drawing.entries.values())

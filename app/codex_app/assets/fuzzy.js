@@ -17,9 +17,12 @@ export const match = (name, query) => {
   return {score: span - (hits[0] === 0 ? 100 : 0), indices: [...new Set(hits.map(at => letters[at][1]))]}
 }
 
-// The best first: `[{item, indices}]`. Without a query all, as they stand.
+// How many letters from the first on match without a gap.
+const begun = indices => indices.findIndex((at, index) => at !== index) < 0 ? indices.length : indices.findIndex((at, index) => at !== index)
+
+// The best first: `[{item, indices}]`; of equal ones those that begin like the query. Without a query all, as they stand.
 export const ranked = (items, query, name) => {
   const found = items.map(item => ({item, ...match(name(item), query)})).filter(hit => hit.indices)
-  if (query) found.sort((a, b) => a.score - b.score || (name(a.item) < name(b.item) ? -1 : 1))
+  if (query) found.sort((a, b) => a.score - b.score || begun(b.indices) - begun(a.indices) || (name(a.item) < name(b.item) ? -1 : 1))
   return found.map(({item, indices}) => ({item, indices}))
 }

@@ -10,8 +10,8 @@ import msgspec
 
 from codex_kernel.jupyter.agent import Agent
 from codex_protocol.attach import Attached, Position, Snapshot, event_content
-from codex_protocol.events import NumberedEvent, TaskStarted, ThreadNameUpdated
-from codex_protocol.items import Item, encode_item
+from codex_protocol.events import NumberedEvent, ParsedCommand, TaskStarted, ThreadNameUpdated
+from codex_protocol.items import FunctionCall, Item, LocalShellCall, encode_item
 
 if TYPE_CHECKING:
     from codex_kernel.core.thread import Thread
@@ -43,6 +43,7 @@ class Snapshots:
         while True:
             turns = self._turns
             items = await self._items(thread, self._turns if whole else int(thread.busy))
+            parsed = await asyncio.to_thread(_parsed, items)
             if turns == self._turns:
                 break
         first = 0 if whole else (self._last_turn - 1 if thread.busy else thread.position[1])
@@ -50,6 +51,7 @@ class Snapshots:
             configured=thread.configured,
             settings=thread.context,
             items=tuple(msgspec.json.decode(encode_item(item)) for item in items),
+            parsed=parsed,
             events=_events(thread, first),
             usage=thread.usage,
             plan=thread.plan,
@@ -102,3 +104,12 @@ def _stored(path: Path, last_turns: int) -> tuple[Item, ...]:
     if last_turns and len(rollout.turns) >= last_turns:
         return rollout.items[: rollout.turns[-last_turns].first_item]
     return rollout.items
+
+
+def _parsed(items: tuple[Item, ...]) -> dict[str, tuple[ParsedCommand, ...]]:
+    """What the commands among the items do, by the id of their call."""
+    from codex_kernel.policy.command_summary import summarise
+    from codex_store.item_texts import called_by
+
+    calls = [called_by(item) for item in items if isinstance(item, FunctionCall | LocalShellCall)]
+    return {call.call_id: summarise(("bash", "-lc", call.text)) for call in calls if call.kind == "command"}

@@ -90,6 +90,19 @@ async def test_who_missed_more_than_is_kept_gets_items_instead_of_events(tmp_pat
         assert reply["snapshot"]["events"] == []
 
 
+async def test_a_snapshot_says_what_stored_commands_do(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(event_log, "RETAINED_EVENTS", 5)
+    script = [calls("shell", {"command": ["bash", "-lc", "cat a.py"]}, call_id="c1")], [says("read")], [says("more")]
+    async with running_kernel(tmp_path, *script) as bench:
+        client = await bench.client()
+        attached = await client.ask(type="attach", client="page-1")
+        for text in ("a", "b"):
+            await client.ask(type="submit", op=user_input(text))
+            await client.event("task_complete")
+        reply = await client.ask(type="replay", client="page-1", since={"boot": attached["boot"], "n": 1})
+        assert reply["snapshot"]["parsed"] == {"c1": [{"type": "read", "cmd": "cat a.py", "name": "a.py"}]}
+
+
 async def test_another_protocol_version_is_told_to_restart_the_thread(tmp_path: Path):
     async with running_kernel(tmp_path) as bench:
         client = await bench.client()

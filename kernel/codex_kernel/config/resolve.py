@@ -141,6 +141,7 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         ephemeral=flags.ephemeral,
         experimental_resume=Path(settings.experimental_resume) if settings.experimental_resume else None,
         background_terminal_max_timeout_ms=settings.background_terminal_max_timeout,
+        allow_login_shell=settings.allow_login_shell,
         layers=gathered.layers,
         confirmed=gathered.confirmed,
         bound_servers=gathered.bound_servers,

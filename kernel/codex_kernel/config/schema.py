@@ -182,6 +182,9 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's own web search: off, from its cache, or live. `--search` means `live`."""
     background_terminal_max_timeout: Positive = 300_000
     """Milliseconds the model may wait at once for a command that goes on in the background."""
+    allow_login_shell: bool = True
+    """Commands run in a login shell, which reads the profile each time. `false`: in a plain one, with the variables
+    the agent was started with."""
     experimental_use_exec_command_tool: bool = False
     """Older form of `tools.shell = "exec_command"`."""
     disable_response_storage: bool = True
@@ -220,7 +223,7 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
 
 NOT_OURS = frozenset(
     {
-        "agents", "allow_login_shell", "analytics", "apps", "approvals_reviewer", "audio", "auto_review",
+        "agents", "analytics", "apps", "approvals_reviewer", "audio", "auto_review",
         "auto_upgrade", "background_terminal", "browser", "check_for_update_on_startup",
         "commit_attribution", "disable_paste_burst", "experimental_compact_prompt_file",
         "experimental_realtime_start_instructions", "experimental_realtime_ws_base_url", "experimental_thread_store",

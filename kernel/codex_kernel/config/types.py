@@ -232,6 +232,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Rollout to go on with."""
     background_terminal_max_timeout_ms: int = 300_000
     """How long one `write_stdin` may wait for output of a command that goes on."""
+    allow_login_shell: bool = True
+    """Commands run in login shells unless the model asks for a plain one; else never."""
     features: dict[str, bool] = {}
     layers: tuple[ConfigLayer, ...] = ()
     """Folders that are obeyed, lowest precedence first; an untrusted project's are not among them."""

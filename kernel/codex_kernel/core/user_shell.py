@@ -30,7 +30,7 @@ async def run_user_shell(state: ThreadState, command: str, emit: Emit) -> Messag
         asyncio.CancelledError: Interrupted; the command has ended.
     """
     settings = state.settings
-    argv = ("/bin/bash", "-lc", command)
+    argv = ("/bin/bash", "-lc" if settings.config.allow_login_shell else "-c", command)
     call_id = f"user_{os.urandom(6).hex()}"
     process = await state.sandbox.start(
         Command(

@@ -34,6 +34,7 @@ POLL_YIELD_MS = 5_000
 MIN_YIELD_MS, MAX_YIELD_MS = 250, 30_000
 MAX_POLL_MS = 300_000
 
+_LOGIN = {"login": {"type": "boolean", "description": "Whether the shell is a login shell; true if absent."}}
 _YIELD = {
     "type": "number",
     "description": "Milliseconds to wait for output or the end before answering; 250 to 30000.",
@@ -47,7 +48,7 @@ class ExecArguments(msgspec.Struct, frozen=True):
     cmd: str
     workdir: str | None = None
     shell: str | None = None
-    login: bool = True
+    login: bool | None = None
     tty: bool = False
     yield_time_ms: float | None = None
     max_output_tokens: float | None = None
@@ -91,7 +92,7 @@ class ExecCommand:
                         "description": "Directory to run in; the working directory if absent.",
                     },
                     "shell": {"type": "string", "description": "Shell to run it with; /bin/bash if absent."},
-                    "login": {"type": "boolean", "description": "Whether the shell is a login shell; true if absent."},
+                    **(_LOGIN if offer.config.allow_login_shell else {}),
                     "tty": {
                         "type": "boolean",
                         "description": "Give it a terminal, for programs that want one; false if absent.",
@@ -116,7 +117,10 @@ class ExecCommand:
         if not isinstance(call, FunctionCall):
             raise BadArguments("exec_command is a function tool")
         arguments = decode_arguments(call.arguments, ExecArguments)
-        argv = (arguments.shell or DEFAULT_SHELL, "-lc" if arguments.login else "-c", arguments.cmd)
+        login = context.config.allow_login_shell if arguments.login is None else arguments.login
+        if login and not context.config.allow_login_shell:
+            raise BadArguments("login shells are switched off by allow_login_shell; leave login out or set it to false")
+        argv = (arguments.shell or DEFAULT_SHELL, "-lc" if login else "-c", arguments.cmd)
         cwd = resolve_directory(arguments.workdir, context.cwd)
         if "apply" in arguments.cmd:  # parsing a script costs milliseconds: only where there may be a patch
             from codex_kernel.policy.shell_script import patch_in_script

@@ -52,11 +52,12 @@ class Shell:
             return LocalShellTool()
         if wanted != "shell":
             return None
+        flag = "-lc" if offer.config.allow_login_shell else "-c"
         return FunctionTool(
             name="shell",
             description=(
                 "Runs a program to its end and returns its output and exit status. Give argv, not a shell line; "
-                'for shell syntax use ["bash", "-lc", SCRIPT]. Set workdir instead of using cd.'
+                f'for shell syntax use ["bash", "{flag}", SCRIPT]. Set workdir instead of using cd.'
             ),
             parameters=object_schema(
                 {
@@ -88,7 +89,7 @@ class Shell:
 
     async def run(self, call: ToolCallItem, context: ToolContext) -> ToolOutput:
         """Run the command; the output is JSON with `output` and `metadata`."""
-        arguments = _arguments_of(call)
+        arguments = _arguments_of(call, login=context.config.allow_login_shell)
         argv = arguments.command
         cwd = resolve_directory(arguments.workdir, context.cwd)
         if argv:
@@ -136,7 +137,7 @@ class Shell:
         return _output_of(command)
 
 
-def _arguments_of(call: ToolCallItem) -> ShellArguments:
+def _arguments_of(call: ToolCallItem, *, login: bool) -> ShellArguments:
     match call:
         case LocalShellCall():
             action = call.action
@@ -144,7 +145,7 @@ def _arguments_of(call: ToolCallItem) -> ShellArguments:
                 command=action.command, workdir=action.working_directory, timeout_ms=action.timeout_ms
             )
         case CustomToolCall():
-            return ShellArguments(command=("bash", "-lc", call.input))
+            return ShellArguments(command=("bash", "-lc" if login else "-c", call.input))
         case _:
             return decode_arguments(call.arguments, ShellArguments)
 

@@ -128,3 +128,26 @@ async def test_numbers_may_be_written_with_a_point(tmp_path: Path):
         assert first.endswith("hi\n")
         assert second == "unknown session id 7"
         assert "ho" in third
+
+
+def shells(watched) -> list[str]:
+    return [event.command[1] for event in watched.all(ExecCommandBegin)]
+
+
+async def test_commands_run_in_a_login_shell_unless_the_model_or_the_settings_say_otherwise(tmp_path: Path):
+    lines = [
+        calls("exec_command", {"cmd": "shopt -q login_shell && echo login || echo plain", **more})
+        for more in ({}, {"login": False}, {"login": True})
+    ]
+    for allowed, wanted in ((True, ["-lc", "-c", "-lc"]), (False, ["-c", "-c"])):
+        folder = tmp_path / str(allowed)
+        folder.mkdir()
+        async with running(folder, *lines, says("done"), allow_login_shell=allowed) as watched:
+            await watched.turn()
+            assert shells(watched) == wanted
+            answers = [item.text() for item in watched.sent() if hasattr(item, "output")]
+            said = [answer.split()[-1] for answer in answers]
+            assert said[:2] == (["login", "plain"] if allowed else ["plain", "plain"])
+            assert allowed or "switched off by allow_login_shell" in answers[2]
+            (tool,) = [tool for tool in watched.model.prompts[0].tools if tool.name == "exec_command"]
+            assert ("login" in tool.parameters["properties"]) == allowed

@@ -20,8 +20,8 @@ from codex_protocol.events import (
 )
 from codex_protocol.version import VERSION
 from codex_render.amounts import count, duration
-from codex_render.change_words import name_of, verb_of
-from codex_render.command_words import Described, describe
+from codex_render.change_words import below, name_of, verb_of
+from codex_render.command_words import Described, describe, script_of
 from codex_render.diff_files import FileDiff, Hunk, of_change, of_changes, parse_diff
 from codex_render.diff_rows import counts, rows_of_change
 from codex_render.excerpt import excerpt
@@ -81,9 +81,11 @@ def banner(session: SessionConfigured) -> Bundle:
 
 
 def command_title(began: ExecCommandBegin) -> str:
-    """What runs, in words: `• Run pytest -q`."""
+    """What runs, in words: `• Run pytest -q`; what the user typed, as it was typed."""
     lines: list[str] = []
-    for step in describe(began.command, began.parsed_cmd):
+    own = began.source == "user_shell"
+    steps = (Described("Run", script_of(began.command)),) if own else describe(began.command, began.parsed_cmd)
+    for step in steps:
         first, *rest = visible(step.what).split("\n")
         lines += [f"• {step.verb} {first}", *(f"    {line}" for line in rest)]
     if not began.sandboxed:
@@ -99,10 +101,11 @@ def running_command(began: ExecCommandBegin, output: str) -> Bundle:
 
 
 def ended_command(began: ExecCommandBegin | None, ended: ExecCommandEnd) -> Bundle:
-    """A command with its output and how it went; one that only looked around takes one line."""
+    """A command with its output and how it went; one with which the model only looked around takes one line."""
     title = command_title(began) if began is not None else "• A command"
     steps = describe(began.command, began.parsed_cmd) if began is not None else (Described("Run", ""),)
-    exploring = ended.exit_code == 0 and all(step.exploring for step in steps)
+    own = began is not None and began.source == "user_shell"
+    exploring = not own and ended.exit_code == 0 and all(step.exploring for step in steps)
     bundle = _command(title, [] if exploring else _excerpt(ended.aggregated_output), verdict(ended))
     if not exploring:
         from codex_render.ansi_html import to_html
@@ -150,7 +153,11 @@ def changes(files: dict[str, FileChange], cwd: PurePath) -> Bundle:
         lines += [f"• {title}", *diff_lines(rows, _PLAIN, limit=_DIFF_LINES)]
         body = _numbered(of_change(str(path), change).hunks)[:_DIFF_LINES]
         fenced += [f"**{_escaped(title)}**", "", _fence("\n".join(body), "diff"), ""]
-    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(of_changes(files))}
+    shown = [
+        FileDiff(below(f.path, cwd), f.old_path and below(f.old_path, cwd), f.status, f.hunks, f.note)
+        for f in of_changes(files)
+    ]
+    return {"text/plain": "\n".join(lines), "text/markdown": "\n".join(fenced), "text/html": _diff(shown)}
 
 
 def _numbered(hunks: Sequence[Hunk]) -> list[str]:

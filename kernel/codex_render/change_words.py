@@ -19,12 +19,13 @@ def verb_of(change: FileChange) -> str:
 
 def name_of(path: str, change: FileChange, cwd: PurePath) -> str:
     """The file on one line, below `cwd` relative to it, and where it is moved to."""
-    name = _relative(path, cwd)
+    name = below(path, cwd)
     if change.update is not None and change.update.move_path:
-        return f"{name} → {_relative(change.update.move_path, cwd)}"
+        return f"{name} → {below(change.update.move_path, cwd)}"
     return name
 
 
-def _relative(path: str, cwd: PurePath) -> str:
+def below(path: str, cwd: PurePath) -> str:
+    """A path on one line, below `cwd` relative to it."""
     pure = PurePath(path)
     return one_line(str(pure.relative_to(cwd)) if pure.is_relative_to(cwd) else path)

@@ -117,7 +117,9 @@ def test_first_steps_run_on_the_codex_kernel(
     (work / "app.py").write_text("print('hello')\n")
     notebook = run("01-first-steps.ipynb", work, "codex")
     text = shown(notebook)
-    assert "app.py" in text
+    own, tour = ("\n".join(output["data"]["text/plain"] for output in notebook.cells[n].outputs) for n in (2, 4))
+    assert "• Run ls\n  app.py\n" in own
+    assert tour.count("• Plan") == 1
     assert "Tour of work" in text
     assert (work / "CODEX_TOUR.md").exists()
     assert "rung" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
 import pytest
 
 from codex_kernel.jupyter.growing_text import _end_of_whole_blocks as end_of_whole_blocks  # pyright: ignore
@@ -14,8 +15,10 @@ from codex_protocol.events import (
     ExecCommandBegin,
     ExecCommandEnd,
     FileChange,
+    ListFilesCommand,
     PlanStep,
     SessionConfigured,
+    UpdatedFile,
 )
 from codex_render import bundles
 
@@ -82,6 +85,23 @@ def test_a_long_output_is_cut_in_the_middle_and_says_so():
     assert "line 4999" in bundle["text/plain"]
     assert "lines not shown" in bundle["text/plain"]
     assert sum(map(len, bundle.values())) < 60_000
+
+
+def test_a_command_that_only_looks_takes_one_line_but_not_when_the_user_typed_it():
+    looked = ExecCommandBegin(
+        call_id="1", command=("bash", "-lc", "ls"), cwd="/w", parsed_cmd=(ListFilesCommand(cmd="ls", path=None),)
+    )
+    typed = msgspec.structs.replace(looked, source="user_shell")
+    assert "a.py" not in bundles.ended_command(looked, ended("a.py\n"))["text/plain"]
+    bundle = bundles.ended_command(typed, ended("a.py\n"))
+    assert bundle["text/plain"].startswith("• Run ls\n  a.py\n")
+    assert "a.py" in bundle["text/html"]
+
+
+def test_files_of_a_patch_are_named_from_the_threads_directory_in_every_form():
+    update = UpdatedFile("@@ -1 +1 @@\n-a\n+b", move_path="/w/new.py")
+    bundle = bundles.changes({"/w/old.py": FileChange(update=update)}, PurePath("/w"))
+    assert all("new.py" in text and "/w/" not in text for text in bundle.values())
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,9 @@ class CellView:
             self._out.display(bundles.changes(began.changes, self._cwd))
 
     def _plan(self, event: ev.PlanUpdate) -> None:
-        """A page keeps one plan that changes; elsewhere each state is shown when it comes."""
+        """What can be replaced is one plan that changes; a console is shown each state when it comes."""
         bundle = bundles.plan(event.plan, event.explanation)
-        if self._out.style == "update" and self._plan_id:
+        if self._out.style != "append" and self._plan_id:
             self._out.update(self._plan_id, bundle)
         else:
             self._plan_id = self._out.display(bundle, growing=True)

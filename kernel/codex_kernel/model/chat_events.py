@@ -104,7 +104,10 @@ class ChatReader:
         """
         if self._finish_reason is None and not self.done:
             raise StreamClosed("The stream ended before the response was complete.")
-        accepted = [self._accepted.accept(item) for item in self._items()]
+        items = self._items()
+        if self._finish_reason is None and not items:  # the end mark alone is no answer
+            raise StreamClosed("The stream ended before any of the response had come.")
+        accepted = [self._accepted.accept(item) for item in items]
         yield from (ItemDone(item) for item in accepted if item is not None)
         if self._cut_short:
             raise cut_short(self._finish_reason or "")

@@ -66,7 +66,7 @@ def test_text_becomes_deltas_and_one_message() -> None:
 def test_the_answer_is_whole_with_a_finish_reason_or_the_end_mark_and_not_without() -> None:
     assert len(read(text("hi"), STOP)) == 3
     assert len(read(text("hi"), DONE)) == 3
-    for stream in ((), (text("hi"),), (tools(tool("{}", call_id="c", name="f")),)):
+    for stream in ((), (DONE,), (chunk({}), DONE), (text("hi"),), (tools(tool("{}", call_id="c", name="f")),)):
         with pytest.raises(StreamClosed):
             read(*stream)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 
 from codex_protocol.events import (
     AgentMessage,
@@ -79,12 +80,16 @@ class EventLog:
         self._passing = not retain
         """Events are kept only for the first listener."""
         self._kept: dict[int, NumberedEvent] = {}
-        self._deltas: dict[object, list[int]] = {}
+        self._deltas: dict[object, deque[int]] = {}
+        """Numbers of the kept deltas, by what they are pieces of."""
         self._heavy: dict[int, int] = {}
         """Characters of the kept events that may be large, by number."""
         self._characters = 0
         self._listeners: list[Listener] = []
         self._lost_before = 0
+        """Of this number and the ones before it some were dropped that are needed for replay."""
+        self._oldest = 1
+        """No kept event has a smaller number."""
 
     def emit(self, submission_id: str, msg: EventMsg) -> NumberedEvent:
         """Number an event, keep it for replay and tell every listener."""
@@ -103,7 +108,10 @@ class EventLog:
     def _keep(self, numbered: NumberedEvent, msg: EventMsg) -> None:
         if isinstance(msg, _DELTAS):
             key = msg.call_id if isinstance(msg, ExecCommandOutputDelta) else type(msg)
-            self._deltas.setdefault(key, []).append(numbered.n)
+            numbers = self._deltas.setdefault(key, deque())
+            numbers.append(numbered.n)
+            while numbers[0] <= self._lost_before:
+                numbers.popleft()
         else:
             key = msg.call_id if isinstance(msg, ExecCommandEnd) else _WHOLE_OF.get(type(msg))
             if key is not None:
@@ -114,9 +122,10 @@ class EventLog:
             self._heavy[numbered.n] = characters
             self._characters += characters
         while len(self._kept) > RETAINED_EVENTS or (self._characters > RETAINED_CHARACTERS and len(self._kept) > 1):
-            oldest = next(iter(self._kept))
-            self._drop(oldest)
-            self._lost_before = oldest
+            while self._oldest not in self._kept:
+                self._oldest += 1
+            self._drop(self._oldest)
+            self._lost_before = self._oldest
 
     def _drop(self, n: int) -> None:
         self._kept.pop(n, None)
@@ -157,7 +166,7 @@ class EventLog:
 
         return unsubscribe
 
-    async def events(self, since: tuple[str, int] | None = None) -> AsyncIterator[NumberedEvent]:
+    async def events(self, since: tuple[str, int] | None = None) -> AsyncGenerator[NumberedEvent, None]:
         """Every event after `since` as it happens; never ends by itself. A slow reader holds nobody back."""
         waiting: list[NumberedEvent] = []
         there = asyncio.Event()

@@ -101,3 +101,17 @@ def test_a_few_huge_events_are_not_kept_for_ever(monkeypatch):
     assert [event.n for event in heard] == [8, 9, 10]
     assert not log.can_replay((log.boot, 6))
     assert log.can_replay((log.boot, 7))
+
+
+def test_pieces_whose_whole_never_comes_are_forgotten_with_the_events(monkeypatch):
+    monkeypatch.setattr(event_log, "RETAINED_EVENTS", 10)
+    log = EventLog()
+    for number in range(1000):
+        log.emit("0", ExecCommandOutputDelta(call_id="a", stream="stdout", chunk=b"x"))
+        if number % 3 == 0:
+            log.emit("0", note(str(number)))
+    numbers = [n for kept in log._deltas.values() for n in kept]  # pyright: ignore[reportPrivateUsage]
+    assert len(numbers) <= 11
+    heard = []
+    log.subscribe(heard.append)
+    assert [event.n for event in heard] == list(range(log.last - 9, log.last + 1))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_kernel.patch.disk import Folders, Snapshot, is_untouched, overwrite, stage, take, unlink_quietly
+from codex_kernel.patch.disk import Folders, Replaced, Snapshot, is_untouched, overwrite, stage, take, unlink_quietly
 from codex_kernel.patch.verify import FileEdit, VerifiedPatch, verify
 from codex_protocol.errors import PatchError
 
@@ -61,6 +61,7 @@ def apply(verified: VerifiedPatch) -> Applied:
             raise writing.stopped(edits, error) from error
         finally:
             writing.undo()
+            writing.replaced.let_go()
     return Applied(verified.summary, tuple(edit.path for edit in edits))
 
 
@@ -96,6 +97,7 @@ class _Writing:
         """Temporary file by the path it is for."""
         self._inodes: dict[Path, tuple[int, int]] = {}
         self._done: list[FileEdit] = []
+        self.replaced = Replaced()
 
     def check(self, edit: FileEdit) -> None:
         """Refuse a file that is not as it was verified."""
@@ -132,6 +134,8 @@ class _Writing:
         """Let the file on disk be the new one."""
         place, name = os.path.split(edit.path)
         folder = self._folders.descriptor(place)
+        if edit.before is not None:
+            self.replaced.hold(name, folder)
         if edit.after is None:
             self._remove(edit, folder)
         elif edit.path in self._staged:

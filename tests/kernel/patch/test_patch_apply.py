@@ -1,3 +1,4 @@
+import contextlib
 import os
 import stat
 import threading
@@ -388,6 +389,37 @@ def test_files_in_more_folders_than_may_be_open_are_written(tmp_path: Path) -> N
     assert len(tree(tmp_path)) == len(hunks)
 
 
+def held(folder: Path) -> list[str]:
+    """Files below `folder` that have no name any more and are still open here."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(descriptor))
+    return [link for link in links if link.startswith(str(folder)) and link.endswith(" (deleted)")]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="only Linux can hold a file without opening it")
+@pytest.mark.parametrize("most", [1024, 24])
+def test_what_was_replaced_is_let_go_of_and_few_files_are_open_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(disk, "_most_open", lambda: most)
+    holding: list[int] = []
+    monkeypatch.setattr(
+        disk, "_close_all", lambda held, close=disk._close_all: (holding.append(len(held)), close(held))
+    )
+    for number in range(60):
+        (tmp_path / f"f{number}").write_text("old\n")
+    hunks = tuple(UpdateFile(f"f{number}", (Chunk(("-old", "+new")),)) for number in range(60))
+    apply(verify(Patch(hunks), tmp_path))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"new\n"}
+    for thread in threading.enumerate():
+        if thread.name == "replaced files":
+            thread.join()
+    assert held(tmp_path) == []
+    assert holding[0] == 60 if most == 1024 else holding[0] <= 12
+
+
 def test_500_hunks_in_200_files_are_all_written(tmp_path: Path) -> None:
     hunks: list[Hunk] = []
     wanted: dict[str, str] = {}
@@ -406,16 +438,21 @@ def test_500_hunks_in_200_files_are_all_written(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_changed_in_linear_time(tmp_path: Path) -> None:
-    def change(count: int) -> None:
-        before = b"".join(b"line %d\n" % number for number in range(count))
-        lines = before.decode().split("\n")
-        for index in range(0, count, 1000):
-            lines[index] = "changed"
-        (tmp_path / "f").write_bytes(before)
-        apply(verify(patch_between("f", before, "\n".join(lines).encode()), tmp_path))
-        assert (tmp_path / "f").read_text() == "\n".join(lines)
+    made: dict[int, tuple[bytes, str, str]] = {}
+    for count in (50_000, 100_000):
+        lines = [f"line {number}" for number in range(count)]
+        before = "\n".join([*lines, ""]).encode()
+        lines[500::1000] = ["changed"] * (count // 1000)
+        chunks = [Chunk((f"-line {number}", "+changed")) for number in range(500, count, 1000)]
+        made[count] = before, format_patch(Patch((UpdateFile("f", tuple(chunks)),))), "\n".join([*lines, ""])
 
-    assert_linear_in(change, 300_000)
+    def change(count: int) -> None:
+        before, text, after = made[count]
+        (tmp_path / "f").write_bytes(before)
+        apply(verify(text, tmp_path))
+        assert (tmp_path / "f").read_text() == after
+
+    assert_linear_in(change, 100_000)
 
 
 def patched(before: str, diff: str) -> str:

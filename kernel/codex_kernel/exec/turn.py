@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from codex_kernel.exec.late_input import LateInput
-from codex_kernel.exec.stdin import decode_piped, stdin_block
+from codex_kernel.exec.stdin import MAX_BYTES, decode_piped, stdin_block
 from codex_kernel.exec.views import View
 from codex_protocol.events import (
     Error,
@@ -20,13 +20,14 @@ from codex_protocol.events import (
     TaskStarted,
     TurnAborted,
     UserMessage,
+    Warning,
 )
 from codex_protocol.ops import Interrupt, Op, TextInput, UserInput
 
 log = logging.getLogger(__name__)
 
 _LATE_ID = "stdin"
-_MARKS = frozenset({TaskStarted, Error, ShutdownComplete, UserMessage, TaskComplete, TurnAborted})
+_MARKS = frozenset({TaskStarted, Error, Warning, ShutdownComplete, UserMessage, TaskComplete, TurnAborted})
 
 
 class DrivenThread(Protocol):
@@ -60,6 +61,9 @@ class Turn:
         self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._late: LateInput | None = None
         self._late_pending = False
+        """What came late was handed over, and nobody has said yet what became of it."""
+        self._held: Outcome | None = None
+        """How the turn ended that it came too late for."""
         self._began = False
 
     async def run(self, op: Op, late_descriptor: int | None = None) -> Outcome:
@@ -87,9 +91,11 @@ class Turn:
         self._thread.submit(Interrupt())
 
     def _steer(self, data: bytes) -> None:
+        if len(data) >= MAX_BYTES:
+            self._view.notice(f"what came on stdin is longer than {MAX_BYTES >> 20} MiB; the rest was not used")
         text = stdin_block(decode_piped(data, self._view.notice))
         self._late_pending = True
-        self._thread.submit(UserInput(items=(TextInput(text),), client_id=_LATE_ID))
+        self._thread.submit(UserInput(items=(TextInput(text),), client_id=_LATE_ID), _LATE_ID)
 
     def _on_event(self, numbered: NumberedEvent) -> None:
         msg = numbered.event.msg
@@ -111,8 +117,13 @@ class Turn:
                 self._settle(Outcome(ended="failed", error="the thread ended before its turn did"))
             case UserMessage(client_id=client_id) if client_id == _LATE_ID:
                 self._late_pending = False
+            case Warning() | Error() if self._late_pending and numbered.event.id == _LATE_ID:
+                self._late_pending = False  # it was not taken: a hook refused it, or it could not be written down
+                if self._held is not None:
+                    self._settle(self._held)
             case TaskComplete(error=None) if self._late_pending:
-                return  # what came late starts a turn of its own now: that one has the answer
+                # What came late starts a turn of its own now: that one has the answer.
+                self._held = Outcome(ended="complete", answer=msg.last_agent_message)
             case TaskComplete():
                 ended = "complete" if msg.error is None else "failed"
                 self._settle(Outcome(ended=ended, answer=msg.last_agent_message, error=msg.error))

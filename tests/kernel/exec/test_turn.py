@@ -1,6 +1,8 @@
 import asyncio
 import os
 
+import pytest
+
 from codex_kernel.exec.turn import Outcome, Turn
 from codex_protocol import events as ev
 from codex_protocol.ops import Interrupt, TextInput, UserInput
@@ -25,7 +27,11 @@ class Seen:
 
 
 async def outcome_of(*events: ev.EventMsg) -> Outcome:
-    thread = FakeThread(lambda thread, id, op: [thread.tell(id, event) for event in events])
+    def react(thread: FakeThread, id: str, op: object) -> None:
+        for event in events:
+            thread.tell(id, event)
+
+    thread = FakeThread(react)
     return await asyncio.wait_for(Turn(thread, Seen()).run(ASK), 10)
 
 
@@ -109,6 +115,26 @@ async def test_late_input_that_misses_its_turn_gets_one_of_its_own_before_the_ru
         os.close(write)
         outcome = await asyncio.wait_for(Turn(FakeThread(react), Seen()).run(ASK, late_descriptor=read), 10)
         assert outcome.answer == "with it"
+    finally:
+        os.close(read)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["refused-before-the-end", "refused-after-the-end"])
+async def test_late_input_that_is_refused_does_not_hold_the_run_up(first: bool):
+    read, write = os.pipe()
+
+    def react(thread: FakeThread, id: str, op: object) -> None:
+        if isinstance(op, UserInput) and op.client_id is not None:
+            refusal = (id, ev.Warning(message="a hook stopped it"))
+            end = ("0", ev.TaskComplete(last_agent_message="without it"))
+            for told in (refusal, end) if first else (end, refusal):
+                thread.tell(*told)
+
+    try:
+        os.write(write, b"late")
+        os.close(write)
+        outcome = await asyncio.wait_for(Turn(FakeThread(react), Seen()).run(ASK, late_descriptor=read), 10)
+        assert (outcome.ended, outcome.answer) == ("complete", "without it")
     finally:
         os.close(read)
 

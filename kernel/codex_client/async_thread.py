@@ -435,6 +435,11 @@ class AsyncThread:
         self._said_something = True
         try:
             await self._deliver(turn)
+        except asyncio.CancelledError:
+            if turn.left and not turn.ended:  # the agent may have it: nobody would hear what it does
+                await asyncio.shield(turn.stop())
+            self.forget(turn)
+            raise
         except BaseException:
             self.forget(turn)
             raise
@@ -447,12 +452,15 @@ class AsyncThread:
         """
 
         async def submit(agent: Connection) -> None:
-            if turn.ended:
+            if turn.ended or turn.stopped:
                 return
             if turn.answers:
                 await agent.offer_answers()
             assert turn.op is not None  # noqa: S101 - `_begin` has set it
+            turn.left = True
             await agent.submit(turn.op, turn.id)
+            if turn.stopped:  # while it was on its way
+                await agent.submit(Interrupt())
             if agent.lost is not None and not turn.ended:
                 raise agent.lost
 

@@ -24,6 +24,7 @@ from codex_protocol.events import (
     ExecApprovalRequest,
     McpApprovalRequest,
     NumberedEvent,
+    TaskComplete,
     TaskStarted,
     TurnAborted,
     UserMessage,
@@ -69,6 +70,10 @@ class AsyncTurn:
         """What the thread is asked."""
         self.on_its_way = False
         """Whether that is being handed in: an agent that ends meanwhile is no loss yet."""
+        self.left = False
+        """Whether an agent was told."""
+        self.stopped = False
+        """Whether it is to stop: no agent is asked any more."""
         self._submission = self.id
         self._thread = thread
         self._approve = approve
@@ -78,8 +83,11 @@ class AsyncTurn:
         """None says that nothing more comes."""
         self._resolved: set[str] = set()
         self._news = asyncio.Event()
+        self._over = asyncio.Event()
         self._failure: CodexError | None = None
         self._began = False
+        self._joined = False
+        """Whether it is part of a turn that ran already."""
         self._told_begin: set[type[EventMsg]] = set()
         self._told_end = False
         self._last = 0
@@ -100,16 +108,23 @@ class AsyncTurn:
             self._news.set()
         if not self._began:
             self._wait_for_begin(msg, of)
-        elif of == self.id and not (isinstance(msg, TurnAborted) and msg.closing and self.untouched):
+        elif of == self.id and not self._is_no_end(msg):
             self._put(msg)
+
+    def _is_no_end(self, msg: EventMsg) -> bool:
+        """Whether a turn that ended is none that ends this: another agent, or the turn that follows, goes on."""
+        if isinstance(msg, TaskComplete):
+            return msg.goes_on and self._joined
+        return isinstance(msg, TurnAborted) and msg.closing and self.untouched
 
     def _wait_for_begin(self, msg: EventMsg, of: str) -> None:
         match msg:
             case TaskStarted() if of == self.id:
                 self._began = True
                 self._put(msg)
-            case UserMessage(client_id=self.client_id):
+            case UserMessage(client_id=self.client_id, steered=steered):
                 self._began = True
+                self._joined = steered
                 if self._thread.running_turn is not None:
                     self.id = self._record.id = self._thread.running_turn
                 self._put(msg)
@@ -121,7 +136,7 @@ class AsyncTurn:
     def begin_again(self) -> None:
         """Nothing came of it where it was handed in; another agent is asked."""
         self.id = self._record.id = self._submission
-        self._began = False
+        self._began = self._joined = False
 
     def _put(self, msg: EventMsg) -> None:
         if isinstance(msg, TaskStarted | UserMessage) and self.untouched:
@@ -131,7 +146,7 @@ class AsyncTurn:
         self._record.take(msg)
         self._events.put_nowait(msg)
         if self._record.ended:
-            self._events.put_nowait(None)
+            self._end()
 
     def began_elsewhere(self, boots: set[str], running: str | None) -> bool:
         """Whether the thread stands as in a snapshot and this turn is none of what it tells: nothing more will come."""
@@ -143,7 +158,12 @@ class AsyncTurn:
             return
         self._failure = error
         self._record.fail(str(error))
+        self._end()
+
+    def _end(self) -> None:
         self._events.put_nowait(None)
+        self._over.set()
+        self._news.set()
 
     # What a person does with it
 
@@ -253,16 +273,16 @@ class AsyncTurn:
             return await work
         except BaseException:
             if not self.ended:
-                await asyncio.shield(self._stop())
+                await asyncio.shield(self.stop())
             raise
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """Interrupt it and wait for its end, but not for long."""
+        self.stopped = True
         with contextlib.suppress(CodexError, TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 await self.interrupt()
-                while not self.ended:
-                    self._news.clear()
-                    await asyncio.wait({asyncio.ensure_future(self._news.wait())}, timeout=0.02)
+                await self._over.wait()
 
     async def _answer(self, question: Question) -> None:
         if question.approval_id in self._resolved:

@@ -226,6 +226,8 @@ class TaskComplete(_Event, tag="task_complete", frozen=True, kw_only=True):
     last_agent_message: str | None = None
     error: str | None = None
     """The sentence of the `error` event that ended the turn."""
+    goes_on: bool = False
+    """What was said meanwhile is answered by a turn that begins now, under the same id."""
 
 
 class TurnAborted(_Event, tag="turn_aborted", frozen=True, kw_only=True):

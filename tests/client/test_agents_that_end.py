@@ -291,6 +291,53 @@ async def test_settings_are_given_to_the_next_agent(server: ModelServer, setting
         assert thread.name == "kept"
 
 
+async def test_a_turn_that_is_cancelled_while_its_next_agent_starts_is_not_begun(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    server.script = [says("one"), says("three")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        os.kill(pid_of(thread), signal.SIGSTOP)
+        turn = asyncio.ensure_future(thread.turn("the second"))
+        await asked(thread)
+        kill(pid_of(thread))
+        started, go = asyncio.Event(), asyncio.Event()
+        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        assert opener is not None
+
+        async def slow(thread: str | None, or_new: bool = False) -> Any:
+            started.set()
+            await go.wait()
+            return await opener(thread, or_new)
+
+        thread._opener = slow  # pyright: ignore[reportPrivateUsage]
+        await started.wait()
+        turn.cancel()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+        assert (await thread.run("third")).final_response == "three"
+        assert times_asked(server, "the second") == 0
+
+
+async def test_what_is_said_during_a_compaction_is_answered_to_who_said_it(
+    server: ModelServer, settings: dict[str, Any]
+) -> None:
+    compacting = held()
+    server.script = [says("one"), compacting, says("the answer")]
+    async with AsyncCodex(**settings) as codex:
+        thread = await codex.thread_start()
+        await thread.run("first")
+        compaction = asyncio.ensure_future(thread.compact())
+        await asyncio.to_thread(server.wait_for, 2)
+        turn = await thread.turn("meanwhile")
+        await begun(turn)
+        compacting.release.set()
+        assert (await turn.result()).final_response == "the answer"
+        assert (await compaction).status == "completed"
+
+
 async def test_a_thread_that_is_closed_while_its_next_agent_starts_leaves_none(
     server: ModelServer, settings: dict[str, Any]
 ) -> None:

@@ -209,8 +209,8 @@ class ThreadTurns:
         if unanswered and not isinstance(end, TurnAborted):
             try:
                 self.begin(id, self._state.settings, None, unanswered)
-            except CodexError as error:
-                self._emit(id, Error(message=str(error)))
+            except CodexError as error:  # somebody waits for the end of what was told to go on
+                self._emit(id, self._failed(id, str(error)))
         if isinstance(end, TaskComplete) and end.error is None and input_messages and settings.config.notify:
             from codex_kernel.core.notify import notify_turn_complete
 
@@ -243,6 +243,8 @@ class ThreadTurns:
     def _tell(self, id: str, end: TaskComplete | TurnAborted) -> None:
         """From here on no turn runs."""
         self._state.history.append(*self._state.take_steered())
+        if isinstance(end, TaskComplete) and self._unanswered:
+            end = msgspec.structs.replace(end, goes_on=True)
         try:
             self._state.recorder.event(end)
         except CodexError as error:

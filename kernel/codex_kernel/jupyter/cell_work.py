@@ -106,6 +106,8 @@ class _Following:
         match msg:
             case TaskStarted():
                 self._began = True
+            case TaskComplete(goes_on=True) if self._joined:
+                return  # into what answers nobody: the turn that follows answers
             case TaskComplete(error=None):
                 self._end(None)
             case TaskComplete(error=error):

@@ -204,6 +204,24 @@ async def test_a_cell_joins_the_turn_that_a_client_began_and_ends_with_it(tmp_pa
         assert (reply["parent"]["msg_id"], reply["content"]["status"]) == (cell, "ok")
 
 
+async def test_a_cell_that_is_run_during_a_compaction_ends_with_its_answer(tmp_path: Path):
+    go = asyncio.Event()
+    async with running_kernel(tmp_path, [says("one")], [waits(go), says("summary")], [says("the answer")]) as bench:
+        page, console = await bench.client(), await bench.client()
+        await page.ask(type="attach", client="page-1")
+        await page.ask(type="submit", op=user_input("first"))
+        await page.event("task_complete")
+        await page.ask(type="submit", op={"type": "compact"})
+        await page.event("task_started")
+        cell = asyncio.ensure_future(console.execute("and now?"))
+        while not (await page.event("user_message"))["msg"]["steered"]:
+            pass
+        go.set()
+        reply, outputs = await cell
+        assert reply["status"] == "ok"
+        assert "the answer" in str([message["content"] for message in outputs])
+
+
 async def test_a_new_thread_is_another_boot_for_everybody(tmp_path: Path):
     async with running_kernel(tmp_path, [says("one")], [says("two")]) as bench:
         client = await bench.client()

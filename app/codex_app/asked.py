@@ -369,9 +369,8 @@ class TakeBack(_Asked, tag="take_back", frozen=True, kw_only=True):
     hunk: int | None = None
 
 
-Asked = (
+Request = (
     Hello
-    | Ack
     | Send
     | Interrupt
     | Answer
@@ -414,6 +413,8 @@ Asked = (
     | ChangedFile
     | TakeBack
 )
+"""What is worked on in its order, and answered."""
+Asked = Ack | Request
 _decoder = msgspec.json.Decoder(Asked)
 
 

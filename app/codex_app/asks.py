@@ -8,6 +8,7 @@ import msgspec
 
 from codex_app.asked import Answer
 from codex_app.forms import fields_of, filled_in
+from codex_app.words import relative
 from codex_protocol.errors import UsageError
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
@@ -80,7 +81,7 @@ def _command(request: ExecApprovalRequest) -> Json:
             ("Run by", shell),
             ("Sandbox", "none: it runs with all your rights" if request.unconfined else _sandbox(request.sandbox)),
             ("Why", request.reason),
-            ("It would remove or overwrite", ", ".join(request.would_touch) or None),
+            ("It would remove or overwrite", ", ".join(relative(path, request.cwd) for path in request.would_touch)),
         ),
         "for_thread": True,
         "words": [

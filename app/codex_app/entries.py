@@ -31,13 +31,15 @@ class Entry:
     Attributes:
         fields: What the page draws it from; `kind` is always there. Text is text, `html` is from `codex_render`.
         whole: The page must be sent all of it, not only what grew.
+        told: Viewers have heard of it: who does not show it has it far above, and is not to put it at the end.
     """
 
-    __slots__ = ("fields", "whole")
+    __slots__ = ("fields", "told", "whole")
 
     def __init__(self, kind: str, **fields: Any) -> None:
         self.fields: Json = {"kind": kind, **fields}
         self.whole = True
+        self.told = False
 
     def set(self, **fields: Any) -> None:
         """Say something else of it."""

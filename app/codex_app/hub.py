@@ -141,6 +141,7 @@ class Hub:
         for entry in self.drawing.entries.values():
             entry.growth()
             entry.whole = False
+            entry.told = True
         self._patches()
 
     def _number(self, patches: list[Json]) -> Batch:
@@ -163,6 +164,7 @@ class Hub:
 def _patch(id: str, entry: Entry) -> list[Json]:
     growth = entry.growth()
     if entry.whole:
-        entry.whole = False
-        return [{"op": "put", "id": id, "item": entry.view()}]
+        fresh = {} if entry.told else {"fresh": True}
+        entry.whole, entry.told = False, True
+        return [{"op": "put", "id": id, "item": entry.view(), **fresh}]
     return [{"op": "grow", "id": id, **growth}] if growth is not None else []

@@ -117,7 +117,7 @@ class Link(WebSocketHandler):
         self._changed: ChangedFiles | None = None
         """What this tab was shown last of what changed."""
         self._turn_names = TurnNames(desk.home)
-        self._queue: asyncio.Queue[str | bytes] = asyncio.Queue(_QUEUED)
+        self._queue: asyncio.Queue[asked.Request] = asyncio.Queue(_QUEUED)
         self._worker: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -146,9 +146,18 @@ class Link(WebSocketHandler):
                 task.cancel()
 
     def on_message(self, message: str | bytes) -> None:
-        """Messages are worked on in their order; acknowledgements at once."""
+        """Messages are worked on in their order; acknowledgements at once, however long another one takes."""
         try:
-            self._queue.put_nowait(message)
+            request = asked.decode(message)
+        except UsageError as error:
+            self.tell({"type": "answer", "ref": 0, "problem": visible(str(error))})
+            return
+        if isinstance(request, asked.Ack):
+            if self._viewer is not None:
+                self._viewer.acknowledge(request.n)
+            return
+        try:
+            self._queue.put_nowait(request)
         except asyncio.QueueFull:
             self.close(1008, "too many messages")
 
@@ -163,12 +172,7 @@ class Link(WebSocketHandler):
 
     async def _work(self) -> None:
         while True:
-            message = await self._queue.get()
-            try:
-                request = asked.decode(message)
-            except UsageError as error:
-                self.tell({"type": "answer", "ref": 0, "problem": visible(str(error))})
-                continue
+            request = await self._queue.get()
             if isinstance(request, _QUESTIONS):
                 task = asyncio.ensure_future(self._answer(request))
                 self._asking.add(task)
@@ -176,7 +180,7 @@ class Link(WebSocketHandler):
             else:
                 await self._answer(request)
 
-    async def _answer(self, request: asked.Asked) -> None:
+    async def _answer(self, request: asked.Request) -> None:
         ref = request.ref
         try:
             value = await self._do(request)
@@ -189,14 +193,10 @@ class Link(WebSocketHandler):
             if ref:
                 self.tell({"type": "answer", "ref": ref, "value": value})
 
-    async def _do(self, request: asked.Asked) -> Any:
+    async def _do(self, request: asked.Request) -> Any:
         match request:
             case asked.Hello():
                 return await self._show(request)
-            case asked.Ack(n=number):
-                if self._viewer is not None:
-                    self._viewer.acknowledge(number)
-                return None
             case asked.Older(before=before):
                 return self._room().hub.older(before)
             case asked.Turn(number=number):
@@ -256,8 +256,8 @@ class Link(WebSocketHandler):
         return need(None if self._viewer is None else self._viewer.room)
 
     async def _show(self, hello: asked.Hello) -> dict[str, str]:
+        self._leave()  # the tab shows the other thread no more, also while this one is opened
         room = await self._desk.room(hello.thread)
-        self._leave()
         self._viewer = Viewer(self, room)
         room.viewers.add(self._viewer)
         self._viewer.begin(hello.boot, hello.n)

@@ -295,3 +295,15 @@ def test_whoever_joins_at_any_moment_sees_in_the_end_what_all_see(steps: list[Ev
 def test_what_the_page_may_not_say_is_refused(message: str | bytes) -> None:
     with pytest.raises(UsageError):
         asked.decode(message)
+
+
+def test_who_does_not_show_an_entry_can_tell_a_new_one_from_one_that_changed() -> None:
+    hub = Hub()
+    told: list[list[bool]] = []
+    for msg in (exec_begin(), exec_end()):
+        hub.apply(NumberedEvent("b", len(told), ev.Event("s", msg)))
+        batch = hub.flush()
+        assert batch is not None
+        patches = msgspec.json.decode(batch.data)["patches"]
+        told.append([patch.get("fresh", False) for patch in patches if patch["op"] == "put"])
+    assert told == [[True], [False]]

@@ -26,6 +26,7 @@ from codex_app.place import Place
 from codex_app.rooms import Room, Viewer
 from codex_app.server import PageServer, serving
 from codex_protocol import events as ev
+from codex_protocol.errors import ThreadError
 from codex_protocol.events import NumberedEvent
 from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home
@@ -382,3 +383,59 @@ async def test_who_asks_before_the_rest_is_loaded_waits_for_it_and_strangers_are
         socket.close()
         for path in ("/link", "/upload", "/nope", "/panel/ready"):
             assert (await fetch(page, path)).code == 403
+
+
+async def test_a_tab_that_acknowledges_while_a_thread_takes_long_to_open_is_not_sent_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = asyncio.Event()
+
+    async def slowly(self: Desk, name: str) -> Room:
+        await opened.wait()
+        raise ThreadError("there is no such thread")
+
+    monkeypatch.setattr(Desk, "room", slowly)
+    async with running(tmp_path) as page:
+        headers = {"Origin": ours(page), "Cookie": cookie(page)}
+        socket = await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers))
+        await socket.write_message('{"type":"hello","ref":1,"thread":"x"}')
+        for number in range(2000):
+            await socket.write_message(f'{{"type":"ack","n":{number}}}')
+        await socket.write_message("nonsense")
+        while '"ref":0' not in str(answer := await socket.read_message()):
+            assert answer is not None, "the tab was sent away"
+        opened.set()
+        while '"ref":1' not in str(answer := await socket.read_message()):
+            assert answer is not None
+        assert "no such thread" in str(answer)
+        socket.close()
+        assert await socket.read_message() is None
+
+
+async def test_a_tab_is_told_nothing_of_the_thread_it_left_while_the_next_one_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Room) -> Any:
+        raise AssertionError
+
+    left = Room(never)
+    viewers: list[int] = []
+
+    async def room(self: Desk, name: str) -> Room:
+        viewers.append(len(left.viewers))
+        if name != "left":
+            raise ThreadError("there is no such thread")
+        return left
+
+    monkeypatch.setattr(Desk, "room", room)
+    async with running(tmp_path) as page:
+        headers = {"Origin": ours(page), "Cookie": cookie(page)}
+        socket = await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{page.port}/link", headers=headers))
+        for ref, thread in enumerate(("left", "left", "next"), 1):
+            await socket.write_message(f'{{"type":"hello","ref":{ref},"thread":"{thread}"}}')
+            while f'"ref":{ref}' not in str(answer := await socket.read_message()):
+                assert answer is not None
+        assert viewers == [0, 0, 0]
+        assert not left.viewers
+        socket.close()
+        assert await socket.read_message() is None

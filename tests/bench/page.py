@@ -52,7 +52,8 @@ WATCH = """selector => {
     for (const node of roots[at].querySelectorAll('*')) if (node.shadowRoot) roots.push(node.shadowRoot)
   }
   const newest = () => roots.length > 1
-    ? roots.flatMap(root => [...root.querySelectorAll(selector)]).pop()?.shadowRoot
+    ? roots.flatMap(root => [...root.querySelectorAll(selector)]).map(host => host.shadowRoot)
+      .find(root => /t\\d{13}/.test(root?.textContent))
     : document.querySelector('.entries').lastElementChild?.querySelector(selector)
   const look = () => {
     requestAnimationFrame(look)
@@ -233,7 +234,7 @@ def idle(bench: Bench, figures: Figures, threads: int = 50) -> None:
     figures.add(f"{threads} idle threads: heap of the page", f"{heap_mb(page):.1f} MB")
 
 
-def beside(bench: Bench, figures: Figures, deltas: int, messages: int = 40) -> None:
+def beside(bench: Bench, figures: Figures, deltas: int, messages: int = 20) -> None:
     """What a chat of Panel's takes for so few that it can run, and ours for the same."""
     page = bench.start()
     thread = bench.thread(messages)
@@ -286,6 +287,8 @@ def chat_feed(messages: int, deltas: int) -> Iterator[tuple[str, subprocess.Pope
 
 def spread(taken: list[float]) -> str:
     """Median, 95 % and the worst."""
+    if not taken:
+        return "none"
     taken = sorted(taken)
     return f"{statistics.median(taken):.0f} / {taken[math.ceil(0.95 * len(taken)) - 1]:.0f} / {taken[-1]:.0f} ms"
 
@@ -381,7 +384,7 @@ def main() -> int:
     with sync_playwright() as playwright, paced_model() as url:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for name in asked.only or scenarios:
-            with tempfile.TemporaryDirectory() as scratch:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
                 workbench = Workbench(Path(scratch))
                 workbench.home.chmod(0o700)
                 (workbench.home / "config.toml").write_text(CONFIG.format(url=url))

@@ -83,11 +83,11 @@ export class Registry {
   // `[[keys, what they do]]`, for people.
   keyList() {
     const review = [...new Map([...REVIEWING, ...CHANGING].map(([keys, about]) => [about, [named(keys), `in a diff: ${about}`]])).values(), ['Ctrl Enter', 'in a diff: send the comments']]
-    return [...WRITING.map(([keys, about]) => [named(keys), about]), ...review, ...this.table.filter(command => command.keys).map(command => [named(command.keys), command.about])]
+    return [...WRITING.map(([keys, about]) => [named(keys), about]), ...this.table.filter(command => command.keys).map(command => [named(command.keys), command.about]), ...review]
   }
 }
 
-export const named = keys => keys.replace('Escape', 'Esc').replaceAll('+', ' ')
+export const named = keys => keys.replace('Escape', 'Esc').replace(/Arrow(?=[A-Z])/, '').replaceAll('+', ' ')
 
 const pressed = (keys, event) => {
   const wanted = keys === '?' ? ['?'] : keys.split('+')

@@ -2,6 +2,9 @@
 import {make} from '/assets/dom.js'
 import {grow, view} from '/assets/entry_views.js'
 
+const MOST = 400        // entries in the document, and how many are left when they are more: older ones are fetched again
+const LEFT = 160
+
 export class Conversation {
   // `page`: what entries can ask and do (`entry_views.js`).
   constructor({older, examples, page}) {
@@ -17,6 +20,12 @@ export class Conversation {
     observer.observe(this.element)
     this.element.addEventListener('scroll', () => this.scrolled())
     this.element.addEventListener('click', event => this.click(event))
+  }
+
+  // Show the end, and what will come there.
+  toEnd() {
+    this.pinned = true
+    this.settle()
   }
 
   // The end stays in sight while nobody looks elsewhere. Called after whatever may have changed heights.
@@ -111,12 +120,21 @@ export class Conversation {
   // The newest message of the user's; undefined for none.
   lastPrompt() { return [...this.nodes.values()].findLast(node => node.item.kind === 'user')?.item }
 
-  put(id, item) {
+  // `fresh`: it is new, at the end; else it is one that may stand far above, where it is fetched as it then is.
+  put(id, item, fresh) {
     const old = this.nodes.get(id)
+    if (!old && !fresh) return
     const element = this.build(id, item, old?.opened)
     if (old) old.element.replaceWith(element)
     else this.inner.append(element)
     this.empty()
+    if (!old && this.pinned && this.nodes.size > MOST) this.forget()
+  }
+
+  // A tab that is open for days does not grow: what stands far above the end leaves the document.
+  forget() {
+    for (const id of [...this.nodes.keys()].slice(0, this.nodes.size - LEFT)) this.remove(id)
+    this.more = true
   }
 
   remove(id) {

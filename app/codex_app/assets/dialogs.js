@@ -25,6 +25,7 @@ export const show = (title, content, after, end = 'Close') => {
   const dialog = make('dialog', {cls: 'choices shown', 'aria-labelledby': 'shown-title'})
   const close = () => { dialog.close(); dialog.remove(); after() }
   dialog.addEventListener('cancel', event => { event.preventDefault(); close() })
+  if (content.matches('dl')) content.tabIndex = 0     // its keys scroll it
   dialog.append(make('h2', {id: 'shown-title', text: title}), content, make('button', {type: 'button', text: end, on: {click: close}}))
   document.body.append(dialog)
   dialog.showModal()

@@ -85,8 +85,8 @@ export class Link {
 
   take(message) {
     if (message.type === 'batch') {
-      const fresh = message.boot !== this.boot || message.patches[0]?.op === 'reset'
-      if (!fresh && message.n <= this.n) return
+      const fresh = message.patches[0]?.op === 'reset'
+      if (!fresh && (message.boot !== this.boot || message.n <= this.n)) return     // of the thread shown before; or known
       this.boot = message.boot
       this.n = message.n
       this.told.batch(message.patches)

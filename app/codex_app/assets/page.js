@@ -45,7 +45,7 @@ const apply = {
     if (S.hit?.thread === state.thread) { const {hit} = S; S.hit = null; show(hit) }
     if (S.target != null) { const number = S.target; S.target = null; reveal(number) }
   },
-  put({id, item}) { conversation.put(id, item) },
+  put({id, item, fresh}) { conversation.put(id, item, fresh) },
   grow(patch) { conversation.grow(patch) },
   remove({id}) { conversation.remove(id) },
   state({state}, fresh = false) {
@@ -79,7 +79,7 @@ const conversation = new Conversation({
     remedies: text => remedies(text),
   },
 })
-const composer = new Composer({ask, send: message => link.ask({type: 'send', ...message}, {again: true}), registry, failed: say})
+const composer = new Composer({ask, send: message => { conversation.toEnd(); return link.ask({type: 'send', ...message}, {again: true}) }, registry, failed: say})
 const tree = new Tree({
   rows: () => ask({type: 'tree'}), compare: (nodes, alone) => ask({type: 'compare', nodes, alone}), body: (side, file) => ask({type: 'compared_file', side, file}), here: () => S.thread, after: back,
   open: (thread, number) => { if (thread === S.thread) return number === null || reveal(number); S.target = number; go(thread) },

@@ -262,7 +262,10 @@ def _new_socket_dir(runtime: Path) -> Path:
             return recorded
         made = Path(tempfile.mkdtemp(prefix="cdx", dir="/var/tmp"))
         fresh = record.with_suffix(".new")
-        fresh.write_text(str(made), "utf-8")
+        with open(
+            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
+        ) as stream:
+            stream.write(str(made))
         os.replace(fresh, record)
     except OSError as error:
         raise ConfigError(f"No directory for sockets can be made under /var/tmp: {error.strerror or error}.") from error

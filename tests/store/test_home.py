@@ -121,6 +121,7 @@ def test_deep_home_gets_short_private_socket_paths_that_stay_the_same(tmp_path: 
     try:
         assert len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
         assert mode(path.parent) == 0o700
+        assert mode(home.runtime_dir() / "socket-dir") == 0o600
         assert home.socket_path("b").parent == path.parent
         assert home.private_dirs() == (home.runtime_dir(), path.parent)
     finally:

@@ -83,7 +83,7 @@ class Client:
         await self.sockets[channel].send_multipart(frames)
         return self.wire.message_id(frames)
 
-    async def recv(self, channel: str = "shell", timeout_s: float = 20) -> Message:
+    async def recv(self, channel: str = "shell", timeout_s: float = 60) -> Message:
         frames = await asyncio.wait_for(self.sockets[channel].recv_multipart(), timeout_s)
         at = frames.index(b"<IDS|MSG>")
         header, parent, metadata, content = (json.loads(part) for part in frames[at + 2 : at + 6])
@@ -254,7 +254,7 @@ async def running_kernel(
         yield bench
     finally:
         kernel.ended.set()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
         bench.close()
         context.destroy(0)
         inner.destroy(0)

@@ -49,7 +49,7 @@ class WireClient:
     def answer(self, id: int | str, result: Any) -> None:
         self.send({"id": id, "result": result})
 
-    def read(self, timeout_s: float = 20) -> Message | None:
+    def read(self, timeout_s: float = 60) -> Message | None:
         """The next message; None when the server has closed its side."""
         if self._reader is None:
             self._reader = threading.Thread(target=self._pump, daemon=True)
@@ -61,7 +61,7 @@ class WireClient:
         self.seen.append(message)
         return message
 
-    def until(self, wanted: Any, timeout_s: float = 20) -> Message:
+    def until(self, wanted: Any, timeout_s: float = 60) -> Message:
         """Read until a message for which `wanted` is true."""
         while True:
             message = self.read(timeout_s)
@@ -69,7 +69,7 @@ class WireClient:
             if wanted(message):
                 return message
 
-    def response(self, id: int | str, timeout_s: float = 20) -> Message:
+    def response(self, id: int | str, timeout_s: float = 60) -> Message:
         """Read until the answer to a request."""
         return self.until(lambda message: message.get("id") == id and "method" not in message, timeout_s)
 

@@ -120,7 +120,7 @@ class ModelServer:
                 connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
 
-    def wait_for(self, count: int, timeout_s: float = 20) -> list[Request]:
+    def wait_for(self, count: int, timeout_s: float = 60) -> list[Request]:
         """The model requests, as soon as there are `count`.
 
         Raises:
@@ -191,9 +191,9 @@ class ModelServer:
             time.sleep(reply.delay_s)
         keep = self._send(connection, request, reply)
         request.sent["last_s"] = time.monotonic()
+        self.on_request(request)
         with self._changed:
             self._changed.notify_all()
-        self.on_request(request)
         return keep
 
     def _reply_to(self, request: Request) -> Reply:

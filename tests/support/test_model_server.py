@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,8 @@ def test_the_server_runs_as_a_program_until_its_stdin_closes(tmp_path: Path, htt
         url = process.stdout.readline().decode().strip()
         assert port_file.read_text("utf-8") == url
         assert "hi" in http.post(f"{url}/responses", json={"model": "m"}).text
+        while not log.read_text("utf-8").endswith("\n"):  # it is written when the whole answer is sent
+            time.sleep(0.01)
         process.stdin.close()
         assert process.wait(10) == 0
     assert json.loads(log.read_text("utf-8"))["path"] == "/v1/responses"

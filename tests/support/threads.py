@@ -66,7 +66,7 @@ class Watched:
                 self._news.clear()
                 await self._news.wait()
 
-        return await asyncio.wait_for(wait(), 20)
+        return await asyncio.wait_for(wait(), 60)
 
     async def turn(self, text: str = "go", **fields: Any) -> Any:
         """Run one turn to its end: a `TaskComplete` or `TurnAborted`."""
@@ -106,4 +106,4 @@ async def running(
     try:
         yield watched
     finally:
-        await asyncio.wait_for(thread.aclose(), 20)
+        await asyncio.wait_for(thread.aclose(), 60)

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from bokeh.document import Document
 from bokeh.models import Plot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from panel.io.state import set_curdoc
 
 from codex_app.asked import Change
 from codex_app.hub import Hub
 from codex_app.places import prompt_of
 from codex_app.views import columns as of
 from codex_app.views.figures import Bars, Part
-from codex_app.views.inspector import asked_for
+from codex_app.views.inspector import Inspector, asked_for
 from codex_app.views.plots import AllPlots, ThreadPlots
 from codex_app.views.settings_model import STAYS, SettingsForm, change, checked
 from codex_client import Codex
 from codex_protocol import events as ev
-from codex_protocol.events import NumberedEvent
+from codex_protocol.events import NumberedEvent, TokenUsage
+from codex_protocol.items import assistant_message, user_message
 from codex_protocol.policy import ApprovalPolicy, Summary
 from codex_render.styles import DARK
 from codex_store.home import Home
-from codex_store.insight import FileNumbers
+from codex_store.insight import FileNumbers, turn_numbers
 from codex_store.prices import Price
-from codex_store.turn_records import TurnRecord
+from codex_store.rollout_writer import RolloutWriter
+from codex_store.threads import find_thread
+from codex_store.turn_records import TurnRecord, read_turns
 from tests.support.busy_thread import WINDOW, write_busy_thread
+from tests.support.rollouts import new_meta
 
 PROMPTS = ["first", "second", "third"]
 
@@ -98,9 +110,9 @@ def test_nothing_is_put_again_when_nothing_happened(home: Home) -> None:
 
 def test_figures_take_the_colours_of_the_page_and_fill_no_background() -> None:
     bars = Bars("n", "Title", [Part("a", "a", 0), Part("b", "b", 2)], [("x", "X")])
-    light = [glyph.fill_color for glyph in bars._glyphs]
+    light = [glyph.fill_color for glyph in bars._glyphs]  # pyright: ignore[reportPrivateUsage]
     bars.theme(dark=True)
-    assert [glyph.fill_color for glyph in bars._glyphs] != light
+    assert [glyph.fill_color for glyph in bars._glyphs] != light  # pyright: ignore[reportPrivateUsage]
     plot: Any = bars.figure
     assert isinstance(plot, Plot)
     assert plot.background_fill_color is None
@@ -158,3 +170,99 @@ def test_the_settings_form_says_what_is_wrong_at_its_field_and_asks_for_changes_
     assert wrong.keys() == {"model", "approval"}
     for bad in ("", "a\u202eb", "x" * 201):
         assert isinstance(checked({**good, "model": bad}), dict), bad
+
+
+usages = st.builds(
+    lambda cached, fresh, output, reasoning: TokenUsage(
+        input_tokens=cached + fresh,
+        cached_input_tokens=cached,
+        output_tokens=output + reasoning,
+        reasoning_output_tokens=reasoning,
+        total_tokens=cached + fresh + output + reasoning,
+    ),
+    *[st.integers(0, 2**40)] * 4,
+)
+
+
+@given(turns=st.lists(st.lists(usages, max_size=4), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_what_is_drawn_adds_up_to_codex_usage_whatever_was_counted(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[list[TokenUsage]]
+) -> None:
+    root = tmp_path_factory.mktemp("home", numbered=True)
+    root.chmod(0o700)
+    own = Home(root=root)
+    thread = write_usages(own, turns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODEX_HOME", str(root))
+        records = Codex().usage(thread)
+    read = read_turns(find_thread(own, thread).path)
+    shown = of.turn_columns([turn_numbers(turn) for turn in read])
+    told = [sum(shown[name]) for name in ("input", "cached", "output", "reasoning")]
+    assert sum(told) == sum(shown["total"]) == sum(each["total_tokens"] for each in records)
+    assert told[0] + told[1] == sum(each["input_tokens"] for each in records)
+    assert told[1] == sum(each["cached_input_tokens"] for each in records)
+    assert told[2] + told[3] == sum(each["output_tokens"] for each in records)
+    assert told[3] == sum(each["reasoning_output_tokens"] for each in records)
+    assert of.request_columns(read)["total"] == [each["total_tokens"] for each in records]
+    assert len(records) == sum(used.total_tokens > 0 for turn in turns for used in turn)
+
+
+def write_usages(home: Home, turns: list[list[TokenUsage]]) -> str:
+    """A thread whose requests took so many tokens; its id."""
+    meta = new_meta(str(home.root), source="page")
+    total = TokenUsage()
+    with RolloutWriter.create(home, meta) as writer:
+        for counted in turns or [[]]:
+            writer.event(ev.TaskStarted(model_context_window=WINDOW))
+            writer.items(user_message("go"))
+            for used in counted:
+                total += used
+                fields = {name: getattr(used, name) for name in used.__struct_fields__}
+                writer.event(ev.TokenCount(**fields, total=total, model_context_window=WINDOW))
+            writer.items(assistant_message("done"))
+            writer.event(ev.TaskComplete(last_agent_message="done"))
+    return meta.id
+
+
+class Counted:
+    """Plots that count how often they are read."""
+
+    period_s = 0.5
+    bars = ()
+
+    def __init__(self) -> None:
+        self.read_at: list[float] = []
+
+    def set_prices(self, prices: object) -> None: ...
+
+    def read(self) -> None:
+        self.read_at.append(time.monotonic())
+
+
+async def test_the_disk_is_looked_at_twice_a_second_at_most_and_never_while_hidden() -> None:
+    changed: list[Any] = []
+    desk = SimpleNamespace(
+        watch=lambda thread, call: changed.append(call) or (lambda: None), opened=lambda thread: None
+    )
+    plots = Counted()
+    with set_curdoc(Document()):
+        frame = Inspector(cast("Any", desk), asked_for({"view": [b"thread"], "thread": [b"t"]}), cast("Any", plots))
+
+    async def stir(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            changed[0]()
+            await asyncio.sleep(0.01)
+
+    await stir(0.3)
+    assert plots.read_at == []
+    frame._take({"seen": [{"seen": True, "dark": False}]})  # pyright: ignore[reportPrivateUsage]
+    await stir(1.3)
+    assert plots.read_at
+    assert all(later - earlier >= 0.49 for earlier, later in pairwise(plots.read_at))
+    frame._take({"seen": [{"seen": False, "dark": False}]})  # pyright: ignore[reportPrivateUsage]
+    await asyncio.sleep(0.7)  # a look that had begun
+    before = len(plots.read_at)
+    await stir(0.7)
+    assert len(plots.read_at) == before

@@ -68,6 +68,7 @@ def copy_for_fork(
     at_s = made_at_s(meta.id)
     path = rollout_path(home, meta.id, time.time() if at_s is None else at_s)
     part = path.with_name(f".{path.name}.part")
+    long_ago = (past.meta.timestamp or "1970-01-01T00:00:00.000Z").encode()
     first = encode_line("session_meta", encode_payload(msgspec.structs.replace(meta, forked_from_id=past.meta.id)))
     try:
         make_private(path.parent)
@@ -78,7 +79,7 @@ def copy_for_fork(
                 for number, (raw, _) in enumerate(thread_lines(source, [])):
                     if end is not None and number >= end:
                         break
-                    file.write(_copied(raw))
+                    file.write(_copied(raw, long_ago))
             os.rename(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -105,8 +106,11 @@ def _line_before_prompt(past: Rollout, prompts: int) -> int | None:
     return lines[prompts] if prompts < len(lines) else None
 
 
-def _copied(raw: bytes) -> bytes:
-    """The line as the new file has it; nothing for lines that stay behind."""
+def _copied(raw: bytes, long_ago: bytes) -> bytes:
+    """The line as the new file has it; nothing for lines that stay behind.
+
+    What does not say when it was written, as in August 2025, gets the time `long_ago`: it is older than the fork.
+    """
     try:
         line = _line.decode(raw)
         if line.payload:
@@ -114,7 +118,7 @@ def _copied(raw: bytes) -> bytes:
             kept = _KEPT.get(line.type)
             if kind is None or (kept is not None and _typed.decode(line.payload).type not in kept):
                 return b""
-            return encode_line(kind, line.payload, stamp=line.timestamp.encode())
+            return encode_line(kind, line.payload, stamp=line.timestamp.encode() or long_ago)
     except UNREADABLE:
         return b""
-    return encode_line("response_item", raw.strip()) if line.type else b""
+    return encode_line("response_item", raw.strip(), stamp=long_ago) if line.type else b""

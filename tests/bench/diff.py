@@ -35,6 +35,7 @@ OPEN = """lines => new Promise(resolve => {
   ;[...document.querySelectorAll('button')].find(one => one.textContent.includes('question waits')).click()
   look()
 })"""
+FILL = "(field, text) => { field.value = text; field.dispatchEvent(new Event('input')); field.focus() }"
 WATCH_KEYS = """() => {
   window.taken = []
   document.querySelector('textarea').addEventListener('input', event => {
@@ -75,7 +76,10 @@ def opened(browser: Browser, shape: str) -> tuple[float, float]:
         try:
             patch, lines = patch_of(shape, workbench.work)
             text = f"run `apply_patch <<'END'\n*** Begin Patch\n{patch}*** End Patch\nEND`"
-            page.goto(workbench.start(text, "-a", "untrusted", "-s", "workspace-write"))
+            page.goto(workbench.start("-a", "untrusted", "-s", "workspace-write"))
+            expect(page.get_by_text("connected")).to_be_visible()
+            page.get_by_role("textbox", name="Message").evaluate(FILL, text)
+            page.keyboard.press("Enter")
             expect(page.locator("dialog.reviewing:not(.asleep) .diff-file").first).to_be_visible()
             page.keyboard.press("Escape")
             expect(page.get_by_text("One question waits for you")).to_be_visible()

@@ -152,6 +152,9 @@ def test_patches_have_the_numbers_of_their_lines_and_say_what_was_written(home: 
     assert "@@ def main\n-old line\n+new line\n" in text  # the one that failed: as it was asked for
     assert "41" in str(notebook_of(export(home, thread, "ipynb")).cells)
     assert "/else/x" in text
+    lines = export(home, thread, "jsonl").text
+    assert '"patch_written"' in lines
+    assert KEY not in lines
 
 
 def test_a_notebook_has_the_users_messages_as_cells_and_the_rest_as_outputs(home: Home) -> None:

@@ -38,7 +38,8 @@ def _cleaned(value: Any, clean: Clean) -> Any:
             return clean(value)
         case dict():
             fields = cast("dict[str, Any]", value)
-            return {key: inner if key in _KEPT else _cleaned(inner, clean) for key, inner in fields.items()}
+            named = ((clean(key) if "/" in key else key, inner) for key, inner in fields.items())  # some are paths
+            return {key: inner if key in _KEPT else _cleaned(inner, clean) for key, inner in named}
         case list():
             return [_cleaned(inner, clean) for inner in cast("list[Any]", value)]
         case _:

@@ -26,9 +26,10 @@ LETTERS = 60
 SHAPES = ("one new file", "300 hunks", "50 files")
 OPEN = """lines => new Promise(resolve => {
   const began = performance.now()
+  const added = document.getElementsByClassName('dl added'), removed = document.getElementsByClassName('dl removed')
   let first
   const look = () => requestAnimationFrame(() => {
-    const drawn = document.querySelectorAll('dialog .dl:not([aria-hidden="true"] .dl)').length
+    const drawn = added.length + removed.length
     if (drawn && !first) first = performance.now() - began
     drawn >= lines ? requestAnimationFrame(() => resolve([first, performance.now() - began])) : look()
   })

@@ -185,10 +185,10 @@ class LoginServer:
             return _told(HTTPStatus.FORBIDDEN, "Refused", "This server answers to localhost only."), None
         if method != "GET":
             return _told(HTTPStatus.METHOD_NOT_ALLOWED, "Refused", "Only GET is answered."), None
-        url = urllib.parse.urlsplit(target)
-        match url.path:
+        path, _, query = target.partition("#")[0].partition("?")
+        match path:
             case "/auth/callback":
-                return await self._callback(dict(urllib.parse.parse_qsl(url.query)))
+                return await self._callback(dict(urllib.parse.parse_qsl(query)))
             case "/success" if self._kept:
                 text = "You can close this page and go back to your terminal."
                 return _told(HTTPStatus.OK, "You are logged in", text), lambda: self._end(None)

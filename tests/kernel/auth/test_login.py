@@ -228,17 +228,26 @@ async def test_server_answers_localhost_get_and_its_own_paths_only(issuer: FakeI
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\r\n\r\n", b"\xff\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"a" * 40_000, b"GET"]
+    "sent",
+    [
+        b"\r\n\r\n",
+        b"\xff\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a" * 40_000,
+        b"GET",
+        b"GET //[?x HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n",
+    ],
 )
-async def test_garbage_is_survived(issuer: FakeIssuer, sent: bytes) -> None:
+async def test_garbage_is_survived(issuer: FakeIssuer, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with asyncio.timeout(20), LoginServer(lambda _: None, issuer=issuer.url, port=0) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(sent)
+        writer.write(sent.replace(b"PORT", str(server.port).encode()))
         writer.write_eof()
         with contextlib.suppress(ConnectionError):
             await reader.read()
         writer.close()
         assert (await go(f"http://localhost:{server.port}/"))[0] == 404
+    assert [record.levelname for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 
 async def test_busy_port_is_told_in_one_sentence(issuer: FakeIssuer) -> None:

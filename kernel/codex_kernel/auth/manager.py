@@ -184,7 +184,12 @@ class AuthManager:
             now_stored = read_auth(self._file)
             if now_stored is None or now_stored.tokens != stored.tokens:
                 return  # logged out, or in again, while we waited: that is newer than what we got
-            write_auth(self._file, msgspec.structs.replace(stored, tokens=fresh, last_refresh=datetime.now(UTC)))
+            login = msgspec.structs.replace(stored, tokens=fresh, last_refresh=datetime.now(UTC))
+            try:
+                write_auth(self._file, login)
+            except CredentialError as error:  # what it was refreshed with works no more: at least we go on
+                log.warning("%s It is used until this program ends; then run `codex login` again.", error)
+                self._stored, self._seen = login, self._look()
 
 
 def wishes_of(config: Config) -> Wishes:

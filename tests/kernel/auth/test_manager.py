@@ -236,6 +236,26 @@ async def test_interrupt_does_not_lose_a_refresh_under_way(
     assert json.loads(auth_file.read_text())["tokens"]["refresh_token"] == "refresh-1"
 
 
+async def test_a_renewed_login_that_cannot_be_kept_is_used_while_the_program_runs(
+    manager: Manage,
+    auth_file: Path,
+    issuer: FakeIssuer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = write_login(auth_file, expires_in_s=-5)
+
+    def full(target: Path, content: bytes, *, private: bool = False) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("codex_kernel.auth.auth_file.replace_file", full)
+    keeper = manager(auth_file, issuer)
+    first = token(await keeper.current())
+    assert first != before
+    assert token(await keeper.current()) == first
+    assert "No space left on device" in caplog.text
+
+
 async def test_logout_during_a_refresh_stays_a_logout(manager: Manage, auth_file: Path, issuer: FakeIssuer) -> None:
     write_login(auth_file, expires_in_s=-1)
     issuer.during_refresh = auth_file.unlink

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codex_kernel.sandbox.git import git_root, run_git
-from codex_kernel.sandbox.git_guard import GitError
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Sandbox
@@ -58,6 +57,8 @@ def _holds_repository(folder: Path) -> bool:
 async def list_files(root: Path, sandbox: Sandbox | None) -> Listing | None:
     """The files that count; None when there are too many to follow, or it is somebody's home."""
     if _holds_repository(root):
+        from codex_kernel.sandbox.git_guard import GitError  # with what git may not do; many threads never ask it
+
         args = ("ls-files", "-z", "-t", "-s", "-c", "-m", "-o", "--exclude-standard")
         try:
             told = await run_git(args, root, sandbox=sandbox)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codex_kernel.search.file_search import FileSearch
+from codex_kernel.search.file_search import FileSearch, MayRead
 from codex_kernel.search.match import Match
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Paths:
         if self._search is None or self._root != root:
             await self.close()
             self._root = root
-            self._search = FileSearch(root, list_files=ls_files, may_read=await self._may_read())
+            self._search = FileSearch(root, list_files=ls_files, rights=await self._rights())
         return self._search
 
-    async def _may_read(self) -> Callable[[str], bool]:
+    async def _rights(self) -> Callable[[], MayRead]:
         """What the thread's sandbox keeps from commands is kept from completion too."""
         sandbox = (await self._agent.thread()).sandbox
-        return lambda path: sandbox.may_read(Path(path))
+        return lambda: sandbox.rights().may_read
 
 
 def _entries(folder: Path, limit: int) -> tuple[Match, ...]:

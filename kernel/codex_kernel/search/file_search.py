@@ -17,6 +17,7 @@ from codex_kernel.search.index import FileIndex, ListFiles
 from codex_kernel.search.match import NOTHING_KNOWN, POOL, Found, find
 from codex_kernel.search.score import Case
 
+MayRead = Callable[[Path], bool]
 FRESH_S = 2.0
 """A list older than this is read again, in the background, when somebody begins to search."""
 
@@ -32,7 +33,7 @@ class FileSearch:
         root: Path,
         *,
         list_files: ListFiles | None = None,
-        may_read: Callable[[str], bool] | None = None,
+        rights: Callable[[], MayRead] | None = None,
         case: Case = "smart",
         fast: bool | None = None,
     ) -> None:
@@ -41,12 +42,13 @@ class FileSearch:
         Args:
             root: An absolute path.
             list_files: How git is asked (`codex_kernel.sandbox.git.ls_files`); None: the directory is walked.
-            may_read: Whether an absolute path may be told of; called in a thread, for the best matches only.
+            rights: Gives for one question whether an absolute path may be told of; called in a thread, as is what it
+                gives, for the best matches only.
             case: `smart`: capitals in a word count once it has one; `ignore`: they never do.
             fast: Whether `frizbee` is used; None: where it is installed.
         """
         self._root = root
-        self._may_read = may_read
+        self._rights = rights
         self._case: Case = case
         self._index = FileIndex(root, list_files, fast=fast)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="file-search")
@@ -94,7 +96,7 @@ class FileSearch:
                     case=self._case,
                     before=before,
                     stopped=stop.is_set,
-                    keep=self._keep,
+                    keep=self._kept(),
                 ),
             )
         except Cancelled:
@@ -116,7 +118,12 @@ class FileSearch:
         await self._index.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
-    def _keep(self, path: str) -> bool:
+    def _kept(self) -> Callable[[str], bool]:
         """Whether a path is still there and may be told of; git's index also names what was deleted."""
-        absolute = os.path.join(self._root, path)
-        return os.path.lexists(absolute) and (self._may_read is None or self._may_read(absolute))
+        may_read = None if self._rights is None else self._rights()
+
+        def keep(path: str) -> bool:
+            absolute = os.path.join(self._root, path)
+            return os.path.lexists(absolute) and (may_read is None or may_read(Path(absolute)))
+
+        return keep

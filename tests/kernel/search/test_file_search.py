@@ -78,7 +78,7 @@ async def test_deleted_files_are_not_told(tmp_path: Path, make: Make) -> None:
 
 async def test_what_may_not_be_read_is_not_told(tmp_path: Path, make: Make) -> None:
     write_tree(tmp_path, ["secret/key.pem", "open/key.txt"])
-    search = make(may_read=lambda path: not path.startswith(str(tmp_path / "secret")))
+    search = make(rights=lambda: lambda path: not path.is_relative_to(tmp_path / "secret"))
     assert paths(await search.search("key")) == ["open/key.txt"]
     assert paths(await search.search("secret")) == []
 
@@ -128,7 +128,7 @@ async def test_only_the_newest_question_is_answered(tmp_path: Path, make: Make) 
         entered.set()
         return go_on.wait(5)
 
-    search = make(may_read=slowly)
+    search = make(rights=lambda: slowly)
     first = asyncio.create_task(search.search("par"))
     await asyncio.to_thread(entered.wait, 5)
     second = asyncio.create_task(search.search("wid"))

@@ -57,6 +57,10 @@ def _import(name: str, *later: _Later, missing: str | None = None) -> None:
         for one, stand_in in put.items():
             if sys.modules.get(one) is stand_in:
                 del sys.modules[one]
+                parent, _, part = one.rpartition(".")
+                package = sys.modules.get(parent)
+                if package is not None and not hasattr(package, part):
+                    setattr(package, part, stand_in)  # as if it were loaded, for `package.part.name`
 
 
 def _is_coroutine_function(function: object) -> bool:

@@ -177,13 +177,11 @@ async def _write(verified: VerifiedPatch) -> _Written:
 
     writing = asyncio.ensure_future(asyncio.to_thread(apply, verified))
     interrupted = False
-    try:
-        await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        interrupted = True
-        await asyncio.wait({writing})
-    except PatchError:
-        pass
+    while not writing.done():
+        try:
+            await asyncio.wait({writing})
+        except asyncio.CancelledError:  # also a second and third one
+            interrupted = True
     try:
         return _Written(writing.result().summary, None, interrupted)
     except PatchError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from pathlib import Path
 
 from codex_kernel.model.scripted import ScriptedModel, calls, custom, fails, reasons, says, uses, waits
+from codex_kernel.patch.apply import apply
 from codex_protocol.errors import ModelError, RolloutError, StreamClosed
 from codex_protocol.events import (
     AgentMessage,
@@ -151,6 +153,31 @@ async def test_a_patch_is_applied_and_the_turn_diff_told(tmp_path: Path):
         assert "Success. Updated the following files:\nA new.txt" in outputs(watched)[0]
         assert watched.all(PatchApplyEnd)[0].success
         assert "+hello" in watched.all(TurnDiff)[-1].unified_diff
+
+
+async def test_interrupts_while_a_patch_is_written_leave_it_whole_and_told_to_the_model(tmp_path: Path, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(verified):
+        begun.set()
+        assert go_on.wait(20)
+        return apply(verified)
+
+    monkeypatch.setattr("codex_kernel.patch.apply.apply", slowly)
+    patch = "*** Begin Patch\n*** Add File: new.txt\n+hello\n*** End Patch"
+    async with running(tmp_path, custom("apply_patch", patch), says("fine")) as watched:
+        watched.thread.submit(UserInput(items=(TextInput("a"),)))
+        assert await asyncio.to_thread(begun.wait, 20)
+        for _ in range(3):
+            watched.thread.submit(Interrupt())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        go_on.set()
+        await watched.until(TurnAborted)
+        assert (tmp_path / "work" / "new.txt").read_text() == "hello\n"
+        assert watched.all(PatchApplyEnd)[0].success
+        await watched.turn("b")
+        assert "Success" in outputs(watched)[0]
 
 
 async def test_a_patch_given_to_the_shell_is_taken_as_a_patch(tmp_path: Path):

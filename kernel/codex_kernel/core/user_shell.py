@@ -55,9 +55,11 @@ async def run_user_shell(state: ThreadState, command: str, emit: Emit) -> Messag
     try:
         await running.ended()
     except asyncio.CancelledError:
-        await running.aclose()
-        for event in running.take_end_event(shell_text(running.aggregated)):
-            emit(event)
+        try:
+            await running.aclose()
+        finally:
+            for event in running.take_end_event(shell_text(running.aggregated)):
+                emit(event)
         raise
     text = shell_text(running.aggregated)
     code = running.exit.code if running.exit else -1

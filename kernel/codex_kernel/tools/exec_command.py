@@ -231,8 +231,10 @@ async def _first_answer(launched: Launched, yield_s: float, max_tokens: int, con
     try:
         ended = await command.ended(yield_s)
     except asyncio.CancelledError:
-        await command.aclose()
-        context.interrupted = _answer(command, None, max_tokens, note="aborted by the user")
+        try:
+            await command.aclose()
+        finally:
+            context.interrupted = _answer(command, None, max_tokens, note="aborted by the user")
         raise
     if ended:
         return _answer(command, None, max_tokens)

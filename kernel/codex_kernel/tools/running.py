@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,6 +20,8 @@ LIVE_CHUNKS = 10_000
 """Source: spec/tools.md section 4.1."""
 _GLIMPSE_EVERY_S = 0.1
 _GLIMPSE_BYTES = 4096
+_PATIENCE_S = 3.0
+"""With a command that cannot be killed, once the user has interrupted twice."""
 
 
 class RunningCommand:
@@ -127,7 +128,21 @@ class RunningCommand:
         return (end, Warning(message=warning)) if warning else (end,)
 
     async def aclose(self) -> None:
-        """Kill what still runs and wait until everything is freed."""
+        """Kill what still runs and wait until everything is freed.
+
+        Raises:
+            asyncio.CancelledError: The caller was cancelled meanwhile. Everything is freed all the same, unless the
+                system took longer than a few seconds.
+        """
         self.process.kill()
-        with contextlib.suppress(Exception):
-            await asyncio.shield(self._task)
+        cancelled: asyncio.CancelledError | None = None
+        while not self._task.done():
+            try:
+                done, _ = await asyncio.wait({self._task}, timeout=_PATIENCE_S if cancelled else None)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            else:
+                if not done:
+                    break
+        if cancelled is not None:
+            raise cancelled

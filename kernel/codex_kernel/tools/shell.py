@@ -115,12 +115,15 @@ class Shell:
         command = launched.command
         try:
             in_time = await command.ended(timeout_s)
+            if not in_time:
+                await command.aclose()
         except asyncio.CancelledError:
-            await command.aclose()
-            context.interrupted = _output_of(command, note=f"aborted by the user after {command.seconds:.1f} s")
+            try:
+                await command.aclose()
+            finally:
+                context.interrupted = _output_of(command, note=f"aborted by the user after {command.seconds:.1f} s")
             raise
         if not in_time:
-            await command.aclose()
             return _output_of(
                 command, note=f"command timed out after {round(timeout_s * 1000)} milliseconds", timed_out=True
             )

@@ -8,8 +8,11 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
 from codex_kernel.model.scripted import ScriptedModel, calls, custom, fails, reasons, says, uses, waits
 from codex_kernel.patch.apply import apply
+from codex_kernel.sandbox.interface import Command
 from codex_protocol.errors import ModelError, RolloutError, StreamClosed
 from codex_protocol.events import (
     AgentMessage,
@@ -32,6 +35,7 @@ from codex_protocol.events import (
 )
 from codex_protocol.items import FunctionCallOutput, InputImage, Message
 from codex_protocol.ops import Interrupt, LocalImageInput, RunUserShellCommand, TextInput, UserInput
+from tests.support.plain_sandbox import PlainProcess, PlainSandbox
 from tests.support.threads import running
 
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest of an image"
@@ -307,6 +311,41 @@ async def test_an_interrupt_ends_the_command_and_leaves_a_valid_history(tmp_path
         assert "aborted by the user" in texts[0]
         assert "<turn_aborted>" in watched.sent()[-2].text()
         assert watched.sent()[-1].text() == "b"
+
+
+class SlowlyDying(PlainSandbox):
+    """Its commands take a moment to end when they are killed."""
+
+    async def start(self, command: Command) -> PlainProcess:
+        process = await super().start(command)
+        kill = process.kill
+
+        def later() -> None:
+            asyncio.get_running_loop().call_later(0.2, kill)
+
+        process.kill = later
+        return process
+
+
+@pytest.mark.parametrize("tool", ["exec_command", "shell", "the user's own"])
+async def test_an_interrupt_that_is_repeated_still_tells_of_the_commands_end(tmp_path: Path, tool: str):
+    form = {"command": ["sh", "-c", "echo begun; sleep 60"]} if tool == "shell" else {"cmd": "echo begun; sleep 60"}
+    async with running(tmp_path, calls(tool, form), says("fine"), sandbox=SlowlyDying()) as watched:
+        if tool == "the user's own":
+            watched.thread.submit(RunUserShellCommand(command="echo begun; sleep 60"))
+        else:
+            watched.thread.submit(UserInput(items=(TextInput("a"),)))
+        await watched.until(ExecCommandOutputDelta)
+        for _ in range(3):
+            watched.thread.submit(Interrupt())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        end = await watched.until(ExecCommandEnd)
+        assert end.aggregated_output == "begun\n"
+        if tool != "the user's own":
+            await watched.until(TurnAborted)
+            await watched.turn("b")
+            assert "aborted by the user" in outputs(watched)[0]
 
 
 async def test_an_interrupt_before_the_turn_has_begun_still_ends_it(tmp_path: Path):

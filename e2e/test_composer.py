@@ -515,8 +515,9 @@ def test_any_two_messages_of_the_tree_are_compared_alone_or_with_what_was_before
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         assert grave(page) == [], theme
-    page.keyboard.press("Escape")
+    tree.locator(".prompt").first.dblclick()
     expect(tree).to_be_hidden()
+    expect(page.locator("article.user").first).to_be_in_viewport()
 
 
 def test_branches_stand_in_a_tree_to_jump_fork_and_compare_by_keyboard(field: Page) -> None:

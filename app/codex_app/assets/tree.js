@@ -43,11 +43,19 @@ export class Tree {
     this.list.replaceChildren(...this.all.map((row, at) => make('li', {
       role: 'treeitem', id: `branch${at}`, 'aria-level': String(row.level), 'aria-selected': String(at === this.at),
       cls: `${row.kind} level${Math.min(DEEPEST, row.level)}${row === this.marked ? ' marked' : ''}`,
-      on: {click: () => { this.at = at; this.draw() }, dblclick: () => this.go()},
+      on: {click: () => this.point(at), dblclick: () => this.go()},
       text: `${row.kind === 'branch' ? this.heading(row) : row.text || '(images)'}${row === this.marked ? ' – compare with …' : ''}`,
     })))
-    this.list.setAttribute('aria-activedescendant', `branch${this.at}`)
-    this.list.children[this.at]?.scrollIntoView({block: 'nearest'})
+    this.point(this.at)
+  }
+
+  // The rows stay: a click that replaced them would have no second one.
+  point(at) {
+    this.list.children[this.at]?.setAttribute('aria-selected', 'false')
+    this.at = at
+    this.list.children[at]?.setAttribute('aria-selected', 'true')
+    this.list.setAttribute('aria-activedescendant', `branch${at}`)
+    this.list.children[at]?.scrollIntoView({block: 'nearest'})
   }
 
   heading({thread, name, archived}) {
@@ -61,7 +69,7 @@ export class Tree {
     const use = {f: () => this.branch(), c: () => this.mark(), a: () => this.switchAlone(), Escape: () => this.close()}[event.key]
     const walk = this.sides.hidden ? null : keyed(WALKING, event)
     if (walk) this.walk(walk[2], Math.max(0, [...this.sides.children].findIndex(side => side.contains(event.target))))
-    else if (to !== undefined && event.target === this.list) { this.at = to; this.draw() }
+    else if (to !== undefined && event.target === this.list) this.point(to)
     else if (use) use()
     else if (event.key === 'Enter' && event.target === this.list) this.go()
     else return

@@ -402,6 +402,16 @@ def test_status_presets_and_effort_between_turns(field: Page, shared: Workbench)
     send(page, "/model")
     page.get_by_role("button", name="high").click()
     expect(page.locator(".foot")).to_contain_text("demo high")
+    send(page, "/summary detailed")
+    for _ in range(20):  # the thread tells of it a moment later; a dialog shows what was so when it opened
+        send(page, "/summary ")
+        expect(page.get_by_role("dialog", name="How much of its thinking is told?")).to_be_visible()
+        told = page.get_by_role("button", name="detailed ✓").count()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        if told:
+            break
+    assert told
     send(page, "run `touch made-it`")
     expect(page.get_by_text("did not end").or_(page.get_by_text("exited with code"))).to_be_visible()
     assert not (shared.work / "made-it").exists()

@@ -155,6 +155,7 @@ class Desk:
                 OverrideTurnContext(
                     model=now.model,
                     effort=now.effort,
+                    summary=now.summary,
                     approval_policy=now.approval_policy,
                     sandbox_policy=now.sandbox_policy,
                 ),

@@ -77,6 +77,8 @@ def settings_fields(told: SessionConfigured | TurnContextChanged) -> Json:
         "approval": told.approval_policy.value,
         "effort": None if told.effort is None else told.effort.value,
     }
+    if isinstance(told, TurnContextChanged) and told.summary is not None:
+        fields["summary"] = told.summary.value
     if told.sandbox_policy is not None:
         fields["sandbox"] = mode_of(told.sandbox_policy).value
     if isinstance(told, SessionConfigured):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from codex_protocol.changes import NotReverted
-from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy
+from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleSuggestion
 from codex_protocol.sound_json import encode_json
@@ -573,6 +573,8 @@ class TurnContextChanged(_Event, tag="turn_context_changed", frozen=True, kw_onl
     sandbox_policy: SandboxPolicy
     model: str
     effort: Effort | None = None
+    summary: Summary | None = None
+    """None: told by an agent that does not say."""
 
 
 class GetHistoryEntryResponse(_Event, tag="get_history_entry_response", frozen=True, kw_only=True):

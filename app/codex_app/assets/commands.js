@@ -6,6 +6,7 @@ import {CHANGING, REVIEWING} from './diff_keys.js'
 // turn runs; also: other names.
 export const COMMANDS = [
   {name: 'model', about: 'another model or effort', argument: '[NAME [EFFORT]]', idle: true, run: (page, words) => page.chooseModel(...words.split(/\s+/).filter(Boolean))},
+  {name: 'summary', about: 'how much of its thinking the model tells', argument: '[auto|concise|detailed|none]', idle: true, run: (page, how) => page.chooseSummary(how)},
   {name: 'approvals', about: 'what the agent may do without asking', also: ['permissions'], idle: true, run: page => page.chooseApprovals()},
   {name: 'new', about: 'a new thread in this directory', keys: 'Alt+N', also: ['clear'], run: page => page.newThread()},
   {name: 'new-in', about: 'a new thread in another directory', argument: '[DIRECTORY]', run: (page, directory) => page.newElsewhere(directory)},

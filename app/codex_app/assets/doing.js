@@ -15,6 +15,8 @@ const PRESETS = [
 
 const EFFORTS = [['minimal', 'answers at once'], ['low', 'thinks little'], ['medium', 'thinks as much as is usual'], ['high', 'thinks long']]
 
+const SUMMARIES = [['auto', 'as the model sees fit'], ['concise', 'in short'], ['detailed', 'at length'], ['none', 'not at all']]
+
 // `state()`: of the thread; `go(id)`: show another one; `back()`: the focus where one writes.
 // `composer()`, `conversation()`, `questions()` and so on: the parts that commands reach into.
 export const doing = ({link, state, say, go, back, toggleThreads, registry, inspect, search, composer, conversation, backtrack, tree, questions, list: threads, notifier, firstRun}) => {
@@ -25,7 +27,7 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
   const status = async () => {
     const now = state()
     const leash = await ask({type: 'leash'})
-    return list([['Thread', now.thread], ['Directory', now.where], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Account', leash.account || 'none'],
+    return list([['Thread', now.thread], ['Directory', now.where], ['Model', `${now.model} (${now.provider})`], ['Effort', now.effort], ['Summary', now.summary], ['Account', leash.account || 'none'],
       ['Asks', now.approval], ['Sandbox', now.sandbox], ['Rung', now.rung && `${now.rung} of 5${now.rung_note ? `: ${now.rung_note}` : ''}`],
       ['Tokens', now.tokens || '0'], ['Context left', now.context_left == null ? 'not known' : `${now.context_left} %`],
       ['Instructions', leash.instructions.join('\n') || 'no AGENTS.md'], ['MCP servers', leash.servers.map(server => `${server.name}${server.enabled ? '' : ' (disabled)'}`).join(', ') || 'none'],
@@ -67,6 +69,10 @@ export const doing = ({link, state, say, go, back, toggleThreads, registry, insp
         ...EFFORTS.map(([name, about]) => choice(name + (name === now.effort ? ' ✓' : ''), about, {effort: name})),
         ['Another model …', 'any name that the provider knows', () => enter('Which model?', {label: 'Model', value: now.model, action: 'Choose', about: 'Counts from the next turn on.'}, back).then(name => name && change({model: name})).catch(failed)],
       ], back)
+    },
+    async chooseSummary(how) {
+      if (how) return SUMMARIES.some(([name]) => name === how) ? change({summary: how}) : say('/summary takes auto, concise, detailed or none.')
+      choose('How much of its thinking is told?', SUMMARIES.map(([name, about]) => [name + (name === state().summary ? ' ✓' : ''), about, () => change({summary: name}).catch(failed)]), back)
     },
     async showStatus() { show('Status', await status(), back) },
     async drawStatus(element) { element.replaceChildren(await status()) },

@@ -203,6 +203,7 @@ class Thread:
             sandbox_policy=settings.sandbox_policy,
             model=settings.model,
             effort=settings.effort,
+            summary=settings.summary,
         )
 
     @property

@@ -280,8 +280,18 @@ class Desk:
 
     def _keep(self, room: Room) -> None:
         room.on_news = lambda: self.on_news()
+        self._forget_left()
         self._rooms[room.thread_id] = room
         self.on_news()
+
+    def _forget_left(self) -> None:
+        """A server that runs for weeks does not keep what was drawn of every thread."""
+        left = {id(room) for room in self._rooms.values() if room.is_left}
+        self._rooms = {thread: room for thread, room in self._rooms.items() if id(room) not in left}
+        for name, task in tuple(self._launches.items()):
+            is_open = task.done() and not task.cancelled() and task.exception() is None
+            if name != self.last and is_open and id(task.result()) in left:  # one that failed still says why
+                del self._launches[name]
 
     async def _launch(self, launch: Launch, then: tuple[Op, ...]) -> Room:
         earlier = launch.options.resume

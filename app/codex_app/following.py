@@ -51,6 +51,11 @@ class FollowedRoom(Room):
         self._calls: dict[str, Call] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_left(self) -> bool:
+        """Not while it is followed."""
+        return super().is_left and not self.followed
+
     async def begin(self) -> None:
         """Show what is there, then what comes.
 

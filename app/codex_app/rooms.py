@@ -95,6 +95,11 @@ class Room:
         self._asking = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_left(self) -> bool:
+        """Nobody looks, and the kernel has ended: the thread can be opened again from disk as well."""
+        return self._connection is None and not self.viewers and not self.watchers and not self._lock.locked()
+
     async def connection(self) -> Connection:
         """The connection, made anew when the kernel was lost.
 

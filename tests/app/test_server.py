@@ -348,6 +348,34 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
     await desk.aclose()
 
 
+async def test_a_thread_that_nobody_looks_at_and_whose_agent_ended_is_forgotten_when_another_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listening:
+        thread_id = "new"
+
+        async def aclose(self) -> None:
+            return
+
+    async def connect(room: Room) -> Any:
+        return Listening()
+
+    desk = Desk(Home(root=tmp_path))
+    rooms = {name: Room(connect) for name in ("left", "shown", "plotted", "runs")}
+    rooms["shown"].viewers.add(Viewer(SlowTab(), rooms["shown"]))
+    rooms["plotted"].watchers.add(lambda: None)
+    await rooms["runs"].connection()
+    monkeypatch.setattr(desk, "_rooms", dict(rooms))
+
+    async def start(self: Desk, launch: Launch, room: Room) -> Any:
+        return Listening()
+
+    monkeypatch.setattr(Desk, "_start", start)
+    await desk.room(desk.launch(Launch(options=KernelOptions(cwd=str(tmp_path)), env={}, umask=0o22)))
+    assert [name for name in (*rooms, "new") if desk.opened(name) is not None] == ["shown", "plotted", "runs", "new"]
+    await desk.aclose()
+
+
 async def test_every_route_of_the_router_is_tried_by_these_tests(tmp_path: Path) -> None:
     async with running(tmp_path) as page:
         await page.workbench()

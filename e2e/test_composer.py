@@ -403,6 +403,7 @@ def test_status_presets_and_effort_between_turns(field: Page, shared: Workbench)
     page.get_by_role("button", name="high").click()
     expect(page.locator(".foot")).to_contain_text("demo high")
     send(page, "/summary detailed")
+    told = 0
     for _ in range(20):  # the thread tells of it a moment later; a dialog shows what was so when it opened
         send(page, "/summary ")
         expect(page.get_by_role("dialog", name="How much of its thinking is told?")).to_be_visible()

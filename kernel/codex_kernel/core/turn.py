@@ -96,6 +96,8 @@ class Turn:
         """Compaction did not make the history shorter: not worth another request in this turn."""
         self._answered = False
         """Whether the model has."""
+        self._prepared = False
+        """Whether what the first call needs was begun."""
         self.last_message: str | None = None
         """The last thing the model said in this turn."""
 
@@ -107,12 +109,10 @@ class Turn:
             asyncio.CancelledError: Interrupted; the history stays valid and tells the model of it.
         """
         state = self._state
-        loop = asyncio.get_running_loop()
-        warming = loop.call_later(WARM_AFTER_S, self._prepare)
         try:
             while True:
                 state.history.append(*state.take_steered())
-                sampled = await self._sample()
+                sampled = await self._sample_while_preparing()
                 calls = self._take(sampled)
                 if calls:
                     outputs = await run_calls(
@@ -132,11 +132,20 @@ class Turn:
             self._leave_interrupted()
             raise
         finally:
-            warming.cancel()
             self._tell_later()
 
+    async def _sample_while_preparing(self) -> Sampled:
+        if self._prepared:
+            return await self._sample()
+        preparing = asyncio.get_running_loop().call_later(WARM_AFTER_S, self._prepare)
+        try:
+            return await self._sample()
+        finally:
+            preparing.cancel()
+
     def _prepare(self) -> None:
-        """What the first call will need, made beside the model's thinking."""
+        """What the first call will need, made beside the model's thinking and never beside a call."""
+        self._prepared = True
         self._state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
         self._state.checkpoints.begin(self._settings.cwd)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 from tornado.routing import Router
 
+from codex_app.importing import import_beside
 from codex_app.pages import Page, Refused
 from codex_render.safe_text import one_line
 
@@ -72,23 +72,13 @@ class PanelMount(Router):
 
     async def _load(self) -> None:
         try:
-            await asyncio.to_thread(_import)
+            await import_beside("codex_app.views.served")
             from codex_app.views.served import serve_panel
 
             self.panel = serve_panel(self._desk, self._host)
         except Exception as error:  # whatever is wrong with it, the conversation goes on
             log.warning("Panel cannot be used", exc_info=True)
             self.problem = f"Plots and settings are not there, because Panel cannot be loaded: {one_line(str(error))}"
-
-
-def _import() -> None:
-    """Import Panel while the loop answers: the thread lets go of the interpreter often."""
-    was = sys.getswitchinterval()
-    sys.setswitchinterval(0.001)
-    try:
-        import codex_app.views.served  # noqa: F401  # what takes the time
-    finally:
-        sys.setswitchinterval(was)
 
 
 class Ready(Page):

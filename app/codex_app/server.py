@@ -18,6 +18,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from codex_app.importing import import_beside
 from codex_app.later import Later
 from codex_app.launches import Launch, new_launch
 from codex_app.pages import Asset, Entry, Refused, Shell
@@ -159,7 +160,7 @@ class PageServer:
             await self._workbench.aclose()
 
     async def _load(self) -> list[Any]:
-        await asyncio.to_thread(_import)
+        await import_beside("codex_app.workbench")
         from codex_app.workbench import Workbench
 
         self._workbench = Workbench(self._home, self.application, f"{ADDRESS}:{self.port}")
@@ -167,16 +168,6 @@ class PageServer:
             self._workbench.desk.launch(launch, name=name)
         self._launches.clear()
         return self._workbench.routes()
-
-
-def _import() -> None:
-    """Import what draws threads while the loop answers: the thread lets go of the interpreter often."""
-    was = sys.getswitchinterval()
-    sys.setswitchinterval(0.001)
-    try:
-        import codex_app.workbench  # noqa: F401  # what takes the time
-    finally:
-        sys.setswitchinterval(was)
 
 
 @contextlib.asynccontextmanager

@@ -390,7 +390,7 @@ async def test_who_asks_before_the_rest_is_loaded_waits_for_it_and_strangers_are
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr("codex_app.server._import", go_on.wait)
+    monkeypatch.setattr("codex_app.importing._import", lambda module: go_on.wait())
     async with running(tmp_path) as page:
         headers = {"Origin": ours(page), "Cookie": cookie(page)}
         early = asyncio.ensure_future(fetch(page, "/nope", Cookie=cookie(page)))

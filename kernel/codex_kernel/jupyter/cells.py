@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from codex_kernel.jupyter.cell_context import STOPPED, CellContext, Interrupted
 from codex_kernel.jupyter.cell_text import parse_cell
 from codex_kernel.jupyter.outputs import Outputs, style_of
 from codex_kernel.jupyter.questions import Asker
-from codex_protocol.errors import CodexError
+from codex_protocol.errors import CodexError, ThreadEnded
 from codex_protocol.ops import Interrupt
 from codex_protocol.wire import Message
 
@@ -47,8 +48,9 @@ class Cells:
     def interrupt(self) -> None:
         """Stop the turn, whoever began it, and the running cell."""
         thread = self._kernel.agent.current
-        if thread is not None and not thread.ended:
-            thread.submit(Interrupt())
+        if thread is not None:
+            with contextlib.suppress(ThreadEnded):  # nothing is left to stop
+                thread.submit(Interrupt())
         if self._running is None:
             return
         if self.in_turn:  # the turn's own end is the cell's: the next cell must not join a turn that is ending

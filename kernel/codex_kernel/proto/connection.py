@@ -98,7 +98,7 @@ class Connection:
             self._line(rest)  # a last line without its line end still counts
         self._input_over = True
         for denial in tuple(self._asked.values()):
-            self._submit(Submission("", denial))
+            self._deny(denial)
         self._probe()
 
     def shut_down(self) -> None:
@@ -157,6 +157,10 @@ class Connection:
     def _question(self, approval_id: str, denial: Op) -> None:
         self._asked[approval_id] = denial
         if self._input_over:
+            self._deny(denial)
+
+    def _deny(self, denial: Op) -> None:
+        if not self._shutting_down:  # then its turn is stopped anyway
             self._submit(Submission("", denial))
 
     def _probe(self) -> None:

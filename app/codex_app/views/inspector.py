@@ -100,6 +100,8 @@ class Inspector:
     async def _look(self) -> None:
         try:
             await asyncio.sleep(max(0, self._ready_at - self._loop.time()))
+            if not self._seen.seen:
+                return  # hidden meanwhile
             self._dirty = False
             self._plots.set_prices(await self._known_prices())
             put = await asyncio.to_thread(self._plots.read)

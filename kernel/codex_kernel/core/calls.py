@@ -38,7 +38,7 @@ async def run_calls(
 ) -> list[OutputItem]:
     """The outputs, in call order; each was written to the rollout the moment its call ended.
 
-    Neighbouring calls whose tools are parallel run together, `MOST_AT_ONCE` at a time; any other runs alone, in its turn.
+    Neighbouring calls whose tools are parallel run together, `MOST_AT_ONCE` at a time; others run alone, in their turn.
 
     Args:
         calls: Calls of one response, in order; they are in the history already.

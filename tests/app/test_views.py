@@ -262,8 +262,8 @@ async def test_the_disk_is_looked_at_twice_a_second_at_most_and_never_while_hidd
         await stir(0.1)
     assert all(later - earlier >= 0.49 for earlier, later in pairwise(plots.read_at))
     frame._take({"seen": [{"seen": False, "dark": False}]})  # pyright: ignore[reportPrivateUsage]
-    while frame._task is not None:  # pyright: ignore[reportPrivateUsage] - a look that had begun
-        await asyncio.sleep(0.01)
+    if (begun := frame._task) is not None:  # pyright: ignore[reportPrivateUsage] - a look that had begun
+        await asyncio.wait({begun})
     before = len(plots.read_at)
     await stir(0.7)
     assert len(plots.read_at) == before

@@ -121,7 +121,7 @@ def test_a_file_opens_in_the_editor_of_the_settings(tmp_path) -> None:
     "text",
     [
         "[" * 50_000,
-        "![" * 30_000,
+        "![" * 10_000,
         "*a " * 30_000,
         "_" * 50_000,
         "`" * 20_000 + "a" + "`a``b" * 5_000,

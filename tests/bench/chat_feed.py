@@ -22,17 +22,16 @@ def main() -> None:
 
     def app() -> pn.chat.ChatFeed:
         feed = pn.chat.ChatFeed(*(pn.chat.ChatMessage(f"Message {n}: **what** was said.") for n in range(messages)))
-        last = pn.chat.ChatMessage("It begins.")
-        feed.append(last)
+        last = feed.stream("It begins.")
 
         async def stream() -> None:
             began, sent = time.monotonic(), 0
             while sent < deltas:
                 await asyncio.sleep(FRAME_S)
                 due = min(deltas, int((time.monotonic() - began) * rate))
-                last.object += "".join(delta_text(n) for n in range(sent, due))
+                feed.stream("".join(delta_text(n) for n in range(sent, due)), message=last)
                 sent = due
-            last.object += "This is the end."
+            feed.stream("This is the end.", message=last)
 
         pn.state.onload(stream)
         return feed

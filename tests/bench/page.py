@@ -47,14 +47,24 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 WATCH = """selector => {
   window.seen = []
   let last = 0, length = 0
-  const roots = [document]
-  for (let at = 0; at < roots.length; at++) {
-    for (const node of roots[at].querySelectorAll('*')) if (node.shadowRoot) roots.push(node.shadowRoot)
+  const roots = () => {
+    const found = [document]
+    for (let at = 0; at < found.length; at++) {
+      for (const node of found[at].querySelectorAll('*')) if (node.shadowRoot) found.push(node.shadowRoot)
+    }
+    return found
   }
-  const newest = () => roots.length > 1
-    ? roots.flatMap(root => [...root.querySelectorAll(selector)]).map(host => host.shadowRoot)
-      .find(root => /t\\d{13}/.test(root?.textContent))
-    : document.querySelector('.entries').lastElementChild?.querySelector(selector)
+  const streamed = root => /t\\d{13}/.test(root?.textContent)
+  let inShadow  // where Panel streams to; looked for until there is something
+  const newest = () => {
+    const entries = document.querySelector('.entries')
+    if (entries) return entries.lastElementChild?.querySelector(selector)
+    if (!streamed(inShadow)) {
+      const hosts = roots().flatMap(root => [...root.querySelectorAll(selector)])
+      inShadow = hosts.map(host => host.shadowRoot).find(streamed)
+    }
+    return inShadow
+  }
   const look = () => {
     requestAnimationFrame(look)
     const now = performance.timeOrigin + performance.now()

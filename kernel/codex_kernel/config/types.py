@@ -59,7 +59,7 @@ class ShellEnvironmentPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_def
     include_only: tuple[str, ...] = ()
     """When there are any: only names that match one of these are kept."""
     experimental_use_profile: bool = False
-    """Commands run in the user's login shell, with its profile."""
+    """Accepted, without effect: `allow_login_shell` says which shell commands run in."""
 
 
 class CommandLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

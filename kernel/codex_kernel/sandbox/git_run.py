@@ -127,7 +127,10 @@ class _Call:
 
     def _failure(self, done: GitOutput) -> GitError:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        said = lines[0] if lines else f"exit status {done.code}"
+        why = [line for line in lines if line.startswith(("fatal: ", "error: "))]  # warnings may stand in front
+        said = (why or lines or [f"exit status {done.code}"])[0]
+        if any("promisor remote" in line or "lazy fetching" in line for line in lines):
+            said = f"this partial clone lacks objects, none are fetched from here; run git {self.name} yourself once"
         return GitError(f"git {self.name} failed in {self.cwd}: {said}", code=done.code)
 
 

@@ -326,6 +326,22 @@ async def test_errors_without_end_do_not_fill_memory_or_hang(
         await git.ls_files(repo)
 
 
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        ("warning: x is odd\\nfatal: bad object 1", "fatal: bad object 1"),
+        ("warning: lazy fetching disabled\\nfatal: bad object 1", "run git ls-files yourself once"),
+        ("fatal: could not fetch 1 from promisor remote", "run git ls-files yourself once"),
+    ],
+)
+async def test_of_what_git_complains_about_the_reason_is_told(
+    stderr: str, told: str, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_git(tmp_path, monkeypatch, f"printf '{stderr}\\n' >&2; exit 128")
+    with pytest.raises(GitError, match=f"failed in .*: .*{told}"):
+        await git.ls_files(repo)
+
+
 class FakeProcess:
     confined = True
 

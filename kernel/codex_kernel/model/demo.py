@@ -61,7 +61,8 @@ def next_items(prompt: Prompt) -> list[Item]:
     """What the demo model answers to a prompt."""
     turn = read_turn(prompt.input)
     offer = Offer(prompt)
-    if _TOUR.search(turn.request) and prompt.tools:
+    asked, _, _ = turn.request.lstrip().partition("\n")  # a change to review or what was piped in may stand below
+    if _TOUR.search(asked) and prompt.tools:
         return _Tour(turn, offer).next_items()
     command = _RUN.fullmatch(turn.request)
     if command and offer.command is not None:

@@ -65,9 +65,9 @@ _BY_DEPTH = (
 
 
 def first_look() -> dict[str, str]:
-    """Commands of the first round by label: what lies here, and how many files git tracks."""
+    """Commands of the first round by label: what lies here, an old tour first, and how many files git tracks."""
     return {
-        "top": "LC_ALL=C ls -Apq | head -n 200",
+        "top": f"export LC_ALL=C; {{ ls -dpq {TOUR} 2>/dev/null; ls -Apq; }} | head -n 200",
         "tracked": f"{GIT} ls-files -z 2>/dev/null | tr -dc '\\0' | wc -c",
     }
 

@@ -12,7 +12,7 @@ from codex_kernel.model.demo_history import parse_output
 from codex_kernel.model.demo_patch import is_ours
 from codex_kernel.model.demo_tour import SIGNATURE
 from codex_kernel.model.interface import Prompt, ToolSpec
-from codex_protocol.items import user_message
+from codex_protocol.items import CustomToolCall, FunctionCall, user_message
 from tests.support.demo_loop import LOCAL, MODERN, OLDER, DemoRun, function, run_demo
 
 PYTHON = {
@@ -214,7 +214,7 @@ async def test_a_second_tour_updates_the_first_and_a_third_finds_nothing_to_do(t
 async def test_call_ids_are_never_used_twice_in_a_thread(tmp_path: Path) -> None:
     root = plant(tmp_path, C, with_git=False)
     run = await run_demo(root, run=await run_demo(root))
-    ids = [item.call_id for item in run.history if type(item).__name__ in ("FunctionCall", "CustomToolCall")]
+    ids = [item.call_id for item in run.history if isinstance(item, FunctionCall | CustomToolCall)]
     assert len(set(ids)) == len(ids)
 
 
@@ -225,6 +225,15 @@ async def test_a_tour_file_of_somebody_else_is_left_alone(tmp_path: Path) -> Non
     assert run.patches == []
     assert "left it as it is" in run.answer
     assert "Keep this." in (root / TOUR).read_text()
+
+
+async def test_a_tour_file_of_somebody_else_is_seen_among_however_many_files(tmp_path: Path) -> None:
+    (tmp_path / TOUR).write_text("Keep this.\n")
+    for number in range(300):
+        (tmp_path / f"{number}.txt").touch()
+    run = await run_demo(tmp_path)
+    assert run.patches == []
+    assert (tmp_path / TOUR).read_text() == "Keep this.\n"
 
 
 async def test_under_a_read_only_sandbox_it_says_so_and_does_not_try(tmp_path: Path) -> None:
@@ -349,7 +358,7 @@ async def test_commands_that_run_on_are_waited_for(tmp_path: Path) -> None:
     root = plant(tmp_path, C, with_git=False)
     run = DemoRun()
     from codex_kernel.model.demo import next_items
-    from codex_protocol.items import FunctionCall, FunctionCallOutput, Message
+    from codex_protocol.items import FunctionCallOutput, Message
 
     history = [user_message("Give me a tour")]
     first = next_items(Prompt(model="d", instructions="", input=history, tools=MODERN, thread_id="t"))
@@ -397,6 +406,12 @@ async def test_any_other_request_is_answered_with_what_it_can_do(tmp_path: Path)
         assert words in run.answer
 
 
+async def test_a_change_that_speaks_of_a_tour_asks_for_none(tmp_path: Path) -> None:
+    run = await run_demo(tmp_path, prompt="Review the changes that are not committed.\n\n+Give me a tour\n")
+    assert run.requests == 1
+    assert run.commands == []
+
+
 async def test_a_single_command_can_be_run(tmp_path: Path) -> None:
     run = await run_demo(tmp_path, prompt="run `echo a; echo b; exit 3`")
     assert run.commands == ["echo a; echo b; exit 3"]
@@ -406,7 +421,7 @@ async def test_a_single_command_can_be_run(tmp_path: Path) -> None:
 
 async def test_what_is_written_while_the_tour_goes_on_does_not_start_it_over(tmp_path: Path) -> None:
     from codex_kernel.model.demo import next_items
-    from codex_protocol.items import FunctionCall, FunctionCallOutput
+    from codex_protocol.items import FunctionCallOutput
 
     history = [user_message("Give me a tour")]
     first = next_items(Prompt(model="d", instructions="", input=history, tools=MODERN, thread_id="t"))

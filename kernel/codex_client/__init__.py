@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from codex_client.api import Codex, Thread, Turn
     from codex_client.approvals import HunkChoice, hunks
-    from codex_client.async_client import AsyncCodex, Settings
+    from codex_client.async_client import AsyncCodex
     from codex_client.async_thread import AsyncThread
     from codex_client.async_turn import AsyncTurn
     from codex_client.errors import InvalidAnswer, KernelLost, TurnFailed
     from codex_client.results import TurnResult
+    from codex_client.thread_settings import Settings
 
 __all__ = [
     "AsyncCodex",
@@ -41,7 +42,7 @@ _HOMES = {
     "HunkChoice": "approvals",
     "InvalidAnswer": "errors",
     "KernelLost": "errors",
-    "Settings": "async_client",
+    "Settings": "thread_settings",
     "Thread": "api",
     "Turn": "api",
     "TurnFailed": "errors",

@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from codex_client.approvals import Approvals
-from codex_client.async_client import AsyncCodex, Settings
+from codex_client.async_client import AsyncCodex
 from codex_client.async_thread import AsyncThread
 from codex_client.async_turn import AsyncTurn
 from codex_client.data import StoredThreads
 from codex_client.portal import Portal
 from codex_client.results import TurnResult
+from codex_client.thread_settings import Settings
 from codex_protocol.changes import Changes
 from codex_protocol.events import ChangesReverted, EventMsg, TokenUsage, TurnContextChanged
 from codex_store.home import Home

@@ -1,12 +1,12 @@
-"""A thread driven by its client: turns, settings, and the kernel behind it, which is started again when it has gone."""
+"""`AsyncThread`: what a client can ask of a thread, and what it knows of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
@@ -15,20 +15,20 @@ from codex_client.async_turn import AsyncTurn, Progress
 from codex_client.connection import Connection
 from codex_client.errors import KernelLost
 from codex_client.results import TurnResult
+from codex_client.thread_agents import MAX_AGENTS, Opened, Opener, ThreadAgents
 from codex_client.turn_settings import absolute, one_of, sandbox_policy, user_turn
-from codex_protocol.attach import Snapshot
+from codex_client.turns_in_flight import TurnsInFlight
+from codex_protocol.attach import Snapshot, read_event
 from codex_protocol.changes import Changes
-from codex_protocol.errors import CodexError, ThreadError, UsageError
+from codex_protocol.errors import ThreadError, UsageError
 from codex_protocol.events import (
     ChangesReverted,
+    EventMsg,
     NumberedEvent,
     SessionConfigured,
-    TaskComplete,
-    TaskStarted,
     ThreadNameUpdated,
     TokenCount,
     TokenUsage,
-    TurnAborted,
     TurnContextChanged,
     UserMessage,
 )
@@ -54,18 +54,6 @@ if TYPE_CHECKING:
     from codex_store.home import Home
 
 M = TypeVar("M")
-Opened = tuple["OwnKernel | None", Connection]
-_AGENTS = 5
-"""So many agents may end, one after the other, before what is asked of them counts as lost."""
-_CLOSED = "the thread was closed; open it again with thread_resume"
-
-
-class Opener(Protocol):
-    """Opens a kernel: a new thread's, or the one that has or resumes a thread."""
-
-    async def __call__(self, thread: str | None, or_new: bool = False) -> Opened:
-        """The kernel with the thread, or with a new one: for None, and with `or_new` where it was never kept."""
-        ...
 
 
 class AsyncThread:
@@ -80,20 +68,12 @@ class AsyncThread:
             approvals: Who answers where a turn says nothing.
             home: Where it is kept.
         """
-        self.kernel, self.connection = opened
-        self._home = home
         self.last: TurnResult | None = None
         """Of the last turn whose result was waited for."""
-        self.running_turn: str | None = None
-        self._opener = opener
+        self._agents = ThreadAgents(opened, opener, self._told, self._lost)
+        self._turns = TurnsInFlight(self._agents)
         self._approvals: Approvals = approvals
-        self._turns: list[AsyncTurn] = []
-        self._closed = False
-        self._opening = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._said_something = False
-        self._kept = False
-        """Whether something of it is surely on disk."""
+        self._home = home
         self._configured: SessionConfigured
         self._settings: TurnContextChanged
         self._name: str | None = None
@@ -102,11 +82,12 @@ class AsyncThread:
     @classmethod
     async def open(cls, opener: Opener, resume: str | None, approvals: Approvals, home: Home) -> AsyncThread:
         """A thread in the kernel that `opener` starts or finds."""
-        for left in reversed(range(_AGENTS)):
+        for left in reversed(range(MAX_AGENTS)):
             try:
                 thread = cls(await opener(resume), opener, approvals, home)
-                thread._said_something = thread._kept = resume is not None
-                await thread._listen_or_leave()
+                if resume is not None:
+                    thread._agents.note_kept()
+                await thread.listen()
             except KernelLost:  # it ended just now: its successor, or one of our own
                 if not left:
                     raise
@@ -115,16 +96,30 @@ class AsyncThread:
         raise AssertionError("the last try returns or raises")
 
     async def listen(self) -> None:
-        """Follow the thread from a snapshot on."""
-        self.connection.listen(self._told, self._lost)
-        await self.connection.attach()
+        """Follow the thread from a snapshot on; who cannot has left its agent when this raises."""
+        await self._agents.listen()
 
     # Facts
 
     @property
+    def kernel(self) -> OwnKernel | None:
+        """Its present kernel; None where that is not ours to end."""
+        return self._agents.kernel
+
+    @property
+    def connection(self) -> Connection:
+        """To its present kernel."""
+        return self._agents.connection
+
+    @property
+    def running_turn(self) -> str | None:
+        """Id of the turn that it works on, whoever began it."""
+        return self._turns.running
+
+    @property
     def closed(self) -> bool:
         """Whether `aclose` was called."""
-        return self._closed
+        return self._agents.closed
 
     @property
     def id(self) -> str:
@@ -238,7 +233,7 @@ class AsyncThread:
             output_schema = json_schema(schema)
         answers: Approvals = self._approvals if approvals is None else approvals
         turn = AsyncTurn(self, approve=approver(answers), context=passed, schema=schema, on_event=on_event)
-        await self.ensure_open()
+        await self._agents.ensure_open()
         if any(value is not None for value in (cwd, model, sandbox, approval_policy, effort)):
             op: Op = user_turn(
                 self._settings,
@@ -253,7 +248,7 @@ class AsyncThread:
             )
         else:
             op = UserInput(items=tuple(items), client_id=turn.client_id, output_schema=output_schema)
-        return await self._begin(turn, op)
+        return await self._turns.begin(turn, op)
 
     async def changes(self, turn: int | None = None) -> Changes:
         """What the thread changed in its directory, by patches and by commands.
@@ -265,7 +260,7 @@ class AsyncThread:
             CodexError: There is no such turn, or nothing is recorded.
         """
         arguments = {} if turn is None else {"turn": turn}
-        return msgspec.convert(await self._ask_twice(lambda agent: agent.query("changes", arguments)), Changes)
+        return msgspec.convert(await self._agents.ask(lambda agent: agent.query("changes", arguments)), Changes)
 
     async def revert(
         self, what: What | None = None, *, hunks: Sequence[int] | None = None, turn: int | None = None
@@ -304,7 +299,7 @@ class AsyncThread:
         from codex_store.threads import find_thread
 
         form = format_of(to)
-        if not self._said_something:
+        if not self._agents.said_something:
             raise ThreadError("nothing was said in this thread yet, so there is nothing to export")
         return await asyncio.to_thread(
             lambda: export_thread(self._home, find_thread(self._home, self.id), form, redact=redact)
@@ -355,131 +350,31 @@ class AsyncThread:
 
     async def run_command(self, command: str) -> None:
         """Run the user's own command in the sandbox and put it and its output into the history."""
-        await self.ensure_open()
+        await self._agents.ensure_open()
         await self.connection.submit(RunUserShellCommand(command=command))
-
-    async def ensure_open(self) -> None:
-        """Start a kernel that resumes the thread, when its own has gone.
-
-        Raises:
-            ThreadError: The thread is closed, or is in a kernel that is not ours to start again.
-        """
-        async with self._opening:
-            if self._closed:
-                raise ThreadError(_CLOSED)
-            if self.connection.lost is None:
-                return
-            if self._opener is None:
-                raise self.connection.lost
-            await self._leave()
-            known = self.id if self._said_something else None
-            self.kernel, self.connection = await self._opener(known, or_new=not self._kept)
-            await self._listen_or_leave()
-            if self._closed:
-                await self._leave()
-                raise ThreadError(_CLOSED)
-
-    async def _listen_or_leave(self) -> None:
-        try:
-            await self.listen()
-        except BaseException:
-            await asyncio.shield(self._leave())
-            raise
 
     async def aclose(self) -> None:
         """End its kernel, if it is ours; the thread stays on disk and can be resumed."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
-        for turn in tuple(self._turns):
-            turn.fail(KernelLost("the thread was closed while the turn ran"))
-        async with self._opening:
-            await self._leave()
-
-    async def _leave(self) -> None:
-        await self.connection.aclose()
-        if self.kernel is not None:
-            await self.kernel.aclose()
+        self._turns.fail(KernelLost("the thread was closed while the turn ran"))
+        await self._agents.aclose()
 
     async def _change(self, op: Op) -> None:
         async def change(agent: Connection) -> None:
             await agent.submit(op)
             await agent.catch_up()  # it is done then, not only taken
 
-        await self._ask_twice(change)
-
-    async def _ask_twice(self, ask: Callable[[Connection], Awaitable[M]]) -> M:
-        """What the thread's agent answers; when it ends meanwhile its successor is asked the same.
-
-        Args:
-            ask: Asks for what does no harm when it is done twice.
-        """
-        for left in reversed(range(_AGENTS)):
-            await self.ensure_open()
-            agent = self.connection
-            try:
-                return await ask(agent)
-            except KernelLost:
-                if not left or agent.lost is None or self._opener is None:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        await self._agents.ask(change)
 
     async def _special(self, op: Op) -> TurnResult:
-        await self.ensure_open()
+        await self._agents.ensure_open()
         turn = AsyncTurn(self, approve=approver(self._approvals))
-        return await (await self._begin(turn, op)).result()
-
-    async def _begin(self, turn: AsyncTurn, op: Op) -> AsyncTurn:
-        turn.op = op
-        self._turns.append(turn)  # before the op leaves: its first event may be here before the reply
-        self._said_something = True
-        try:
-            await self._deliver(turn)
-        except asyncio.CancelledError:
-            if turn.left and not turn.ended:  # the agent may have it: nobody would hear what it does
-                await asyncio.shield(turn.stop())
-            self.forget(turn)
-            raise
-        except BaseException:
-            self.forget(turn)
-            raise
-        return turn
-
-    async def _deliver(self, turn: AsyncTurn) -> None:
-        """Hand in a turn's input, until there is an agent that does not end before anything came of it.
-
-        The next agent knows by the input's `client_id` whether it is in the thread: then it is not taken again.
-        """
-
-        async def submit(agent: Connection) -> None:
-            if turn.ended or turn.stopped:
-                return
-            if turn.answers:
-                await agent.offer_answers()
-            assert turn.op is not None  # noqa: S101 - `_begin` has set it
-            turn.left = True
-            await agent.submit(turn.op, turn.id)
-            if turn.stopped:  # while it was on its way
-                await agent.submit(Interrupt())
-            if agent.lost is not None and not turn.ended:
-                raise agent.lost
-
-        turn.on_its_way = True
-        try:
-            await self._ask_twice(submit)
-        finally:
-            turn.on_its_way = False
-
-    async def _deliver_again(self, turn: AsyncTurn) -> None:
-        try:
-            await self._deliver(turn)
-        except CodexError as error:
-            turn.fail(error)
+        return await (await self._turns.begin(turn, op)).result()
 
     def forget(self, turn: AsyncTurn) -> None:
         """It has ended and needs no more events."""
-        with contextlib.suppress(ValueError):
-            self._turns.remove(turn)
+        self._turns.forget(turn)
 
     # What comes in
 
@@ -487,61 +382,46 @@ class AsyncThread:
         if isinstance(told, Snapshot):
             self._take_snapshot(told)
             return
-        match told.event.msg:
-            case TaskStarted():
-                self.running_turn = told.event.id
-            case SessionConfigured() as configured:
-                self._configured = configured
-            case TurnContextChanged() as settings:
-                self._settings = settings
+        self._note(told.event.msg)
+        self._turns.take(told)
+
+    def _take_snapshot(self, snapshot: Snapshot) -> None:
+        self._configured, self._settings = snapshot.configured, snapshot.settings
+        self._name, self._usage = snapshot.name, snapshot.usage
+        if snapshot.items:
+            self._agents.note_kept()
+        events = list(_readable(snapshot))
+        for told in events:
+            self._note(told.event.msg)
+        self._turns.take_anew(events)
+
+    def _note(self, msg: EventMsg) -> None:
+        match msg:
+            case SessionConfigured():
+                self._configured = msg
+            case TurnContextChanged():
+                self._settings = msg
             case ThreadNameUpdated(name=name):
                 self._name = name
             case TokenCount(total=total) if total is not None:
                 self._usage = total
             case UserMessage():
-                self._kept = True
+                self._agents.note_kept()
             case _:
                 pass
-        for turn in tuple(self._turns):
-            turn.take(told)
-        if isinstance(told.event.msg, TaskComplete | TurnAborted) and told.event.id == self.running_turn:
-            self.running_turn = None
 
-    def _take_snapshot(self, snapshot: Snapshot) -> None:
-        from codex_protocol.attach import read_event
-
-        self._configured, self._settings = snapshot.configured, snapshot.settings
-        self._name, self._usage = snapshot.name, snapshot.usage
-        self._kept = self._kept or bool(snapshot.items)
-        self._said_something = self._said_something or self._kept
-        self.running_turn = None
-        followed = tuple(self._turns)
-        boots: set[str] = set()
-        for content in snapshot.events:
-            with contextlib.suppress(UsageError):
-                event = read_event(content)
-                if event is not None:
-                    boots.add(event.boot)
-                    self._told(event)
-        for turn in followed:
-            if not turn.ended and turn.began_elsewhere(boots, self.running_turn):
-                turn.fail(KernelLost("the turn ended while it could not be followed; the thread itself goes on"))
-
-    def _lost(self, error: CodexError) -> None:
-        self.running_turn = None
-        for turn in tuple(self._turns):
-            if not turn.untouched or self._opener is None or self._closed:
-                turn.fail(KernelLost(f"{error}; the thread's next turn resumes it"))
-                continue
-            turn.begin_again()
-            if not turn.on_its_way:
-                self._start(self._deliver_again(turn))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _lost(self, error: KernelLost) -> None:
+        self._turns.lose_agent(error)
 
     def __repr__(self) -> str:
         name = f" {self._name!r}" if self._name else ""
         return f"<thread {self.id}{name} in {self.cwd}, model {self.model}>"
+
+
+def _readable(snapshot: Snapshot) -> Iterator[NumberedEvent]:
+    """What happened in the running turn, without the events of a later version."""
+    for content in snapshot.events:
+        with contextlib.suppress(UsageError):
+            event = read_event(content)
+            if event is not None:
+                yield event

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from codex_client.async_client import Settings, make_settings
 from codex_client.errors import InvalidAnswer, TurnFailed
 from codex_client.results import TurnResult
+from codex_client.thread_settings import Settings, make_settings
 from codex_protocol.errors import CodexError, UsageError
 
 T = TypeVar("T")

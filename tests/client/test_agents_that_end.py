@@ -265,14 +265,14 @@ async def test_turns_begun_side_by_side_start_one_agent(server: ModelServer, set
         await thread.run("first")
         kill(pid_of(thread))
         opened: list[Any] = []
-        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        opener = thread._agents._opener  # pyright: ignore[reportPrivateUsage]
         assert opener is not None
 
         async def counted(thread: str | None, or_new: bool = False) -> Any:
             opened.append(thread)
             return await opener(thread, or_new)
 
-        thread._opener = counted  # pyright: ignore[reportPrivateUsage]
+        thread._agents._opener = counted  # pyright: ignore[reportPrivateUsage]
         results = await asyncio.gather(*(thread.run(f"asked {n}") for n in range(3)))
         assert all(result.status == "completed" for result in results)
         assert opened == [thread.id]
@@ -303,7 +303,7 @@ async def test_a_turn_that_is_cancelled_while_its_next_agent_starts_is_not_begun
         await asked(thread)
         kill(pid_of(thread))
         started, go = asyncio.Event(), asyncio.Event()
-        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        opener = thread._agents._opener  # pyright: ignore[reportPrivateUsage]
         assert opener is not None
 
         async def slow(thread: str | None, or_new: bool = False) -> Any:
@@ -311,7 +311,7 @@ async def test_a_turn_that_is_cancelled_while_its_next_agent_starts_is_not_begun
             await go.wait()
             return await opener(thread, or_new)
 
-        thread._opener = slow  # pyright: ignore[reportPrivateUsage]
+        thread._agents._opener = slow  # pyright: ignore[reportPrivateUsage]
         await started.wait()
         turn.cancel()
         go.set()
@@ -347,7 +347,7 @@ async def test_a_thread_that_is_closed_while_its_next_agent_starts_leaves_none(
         await thread.run("first")
         kill(pid_of(thread))
         starting = asyncio.Event()
-        opener = thread._opener  # pyright: ignore[reportPrivateUsage]
+        opener = thread._agents._opener  # pyright: ignore[reportPrivateUsage]
         assert opener is not None
 
         async def slow(thread: str | None, or_new: bool = False) -> Any:
@@ -356,7 +356,7 @@ async def test_a_thread_that_is_closed_while_its_next_agent_starts_leaves_none(
             await asyncio.sleep(0)
             return opened
 
-        thread._opener = slow  # pyright: ignore[reportPrivateUsage]
+        thread._agents._opener = slow  # pyright: ignore[reportPrivateUsage]
         running = asyncio.ensure_future(thread.run("the second"))
         await starting.wait()
         await thread.aclose()

@@ -7,7 +7,6 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from codex_client import Codex, InvalidAnswer, KernelLost, TurnFailed
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import AgentMessage, ExecApprovalRequest, TaskComplete, TaskStarted
 from codex_protocol.policy import ReviewDecision
-from tests.support.codex_clients import end_servers, make_home
+from tests.support.codex_clients import end_servers, kernel_of, make_home
 from tests.support.model_server import ModelServer
 from tests.support.replies import Reply, calls, fails, patches, says
 
@@ -31,12 +30,6 @@ class Facts(BaseModel):
 
     name: str
     count: int
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as made:
-        yield made
 
 
 @pytest.fixture
@@ -65,7 +58,7 @@ def test_a_turn_comes_to_its_answer_items_diff_and_tokens(server: ModelServer, s
     assert [Path(path).name for path in result.changes] == ["new.txt"]
     assert "+hello" in result.diff
     assert result.usage.total_tokens > 0
-    assert "hello" in result._repr_mimebundle_()["text/html"]
+    assert "hello" in result._repr_mimebundle_()["text/html"]  # pyright: ignore[reportPrivateUsage]
     assert "$ echo from the command" in str(result)
     assert pickle.loads(pickle.dumps(result)) == result
 
@@ -237,7 +230,7 @@ def test_context_is_sent_along_and_shown(server: ModelServer, settings: dict[str
         result = codex.thread_start().run("sum it", context={"numbers": [1, 2]})
     assert '<data name=\\"numbers\\" type=\\"list\\">' in server.requests[0].body.decode()
     assert [passed.name for passed in result.context] == ["numbers"]
-    assert "sent along: numbers" in result._repr_mimebundle_()["text/html"]
+    assert "sent along: numbers" in result._repr_mimebundle_()["text/html"]  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_thread_is_resumed_forked_named_and_listed(server: ModelServer, settings: dict[str, Any]) -> None:
@@ -271,7 +264,7 @@ def test_a_thread_that_runs_elsewhere_is_joined(server: ModelServer, settings: d
         first.run("first")
         joined = ours.thread_resume(first.id)
         assert joined.id == first.id
-        assert joined._thread.kernel is None
+        assert joined.connection_file is None
         assert joined.run("second").final_response == "two"
         with pytest.raises(ThreadError, match="settings count where an agent starts"):
             ours.thread_resume(first.id, model="another")
@@ -289,10 +282,8 @@ def test_a_resumed_thread_whose_agent_dies_before_its_first_turn_is_resumed_agai
         thread.run("first")
         thread.close()
         again = codex.thread_resume(thread.id)
-        kernel = again._thread.kernel
-        assert kernel is not None
-        os.kill(kernel.pid, signal.SIGKILL)
-        while again._thread.connection.lost is None:
+        os.kill(kernel_of(again).pid, signal.SIGKILL)
+        while again._thread.connection.lost is None:  # pyright: ignore[reportPrivateUsage]
             time.sleep(0.02)
         assert again.run("second").final_response == "two"
         assert again.id == thread.id
@@ -304,10 +295,8 @@ def test_a_killed_agent_is_resumed_by_the_next_turn(server: ModelServer, setting
         thread = codex.thread_start()
         thread.run("first")
         turn = thread.turn("second")
-        kernel = thread._thread.kernel
-        assert kernel is not None
         assert any(type(event).__name__ == "ExecCommandBegin" for event in turn.stream())
-        os.kill(kernel.pid, signal.SIGKILL)
+        os.kill(kernel_of(thread).pid, signal.SIGKILL)
         with pytest.raises(KernelLost, match="next turn resumes it"):
             turn.result()
         assert thread.run("third").final_response == "three"
@@ -324,12 +313,10 @@ def test_a_forked_agent_works_and_its_end_is_noticed(
     full = {"sandbox": "danger-full-access", "approval_policy": "never", "approvals": "deny"}
     with Codex(**{**settings, "fork": True, **full}) as codex:
         thread = codex.thread_start()
-        kernel = thread._thread.kernel
-        assert kernel is not None
         assert thread.run("first").final_response == "one"
         turn = thread.turn("second")
         assert any(type(event).__name__ == "ExecCommandBegin" for event in turn.stream())
-        os.kill(kernel.pid, signal.SIGKILL)
+        os.kill(kernel_of(thread).pid, signal.SIGKILL)
         with pytest.raises(KernelLost):
             turn.result()
         assert thread.run("third").final_response == "three"
@@ -373,12 +360,11 @@ def test_closing_leaves_no_process_and_no_file(server: ModelServer, settings: di
     codex = Codex(**settings)
     thread = codex.thread_start()
     thread.run("go")
-    kernel = thread._thread.kernel
-    assert kernel is not None
+    pid = kernel_of(thread).pid
     assert thread.connection_file is not None
     assert thread.connection_file.exists()
     codex.close()
     with pytest.raises(ProcessLookupError):
-        os.kill(kernel.pid, 0)
+        os.kill(pid, 0)
     left = [path.name for path in (tmp_path / "home" / "workbench" / "run").iterdir() if path.name.startswith("k-")]
     assert left == []

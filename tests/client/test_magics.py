@@ -34,7 +34,7 @@ def answer(request: Request) -> Reply:
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    with ModelServer(answer) as made:  # type: ignore[arg-type]  # a function of the request is a script too
+    with ModelServer(answer) as made:
         yield made
 
 
@@ -149,9 +149,9 @@ def test_a_complaint_has_no_traceback() -> None:
     shell = SimpleNamespace(user_ns={})
     with pytest.raises(Complaint) as caught:
         Magics(shell).cell("--nonsense", "x")
-    assert caught.value._render_traceback_() == [f"codex: {caught.value}"]
+    assert caught.value._render_traceback_() == [f"codex: {caught.value}"]  # pyright: ignore[reportPrivateUsage]
 
 
 def test_an_empty_table_says_so() -> None:
     assert repr(ThreadTable()) == "no threads yet"
-    assert ThreadTable()._repr_html_() == "<p>no threads yet</p>"
+    assert ThreadTable()._repr_html_() == "<p>no threads yet</p>"  # pyright: ignore[reportPrivateUsage]

@@ -19,7 +19,7 @@ from codex_client.connection import Connection
 from codex_protocol.attach import Snapshot, read_event
 from codex_protocol.events import AgentMessage, NumberedEvent, TaskComplete, TaskStarted, UserMessage
 from codex_protocol.ops import TextInput, UserInput
-from tests.support.codex_clients import make_home
+from tests.support.codex_clients import kernel_of, make_home
 from tests.support.model_server import ModelServer, Request
 from tests.support.replies import Reply, says
 
@@ -50,7 +50,7 @@ def server() -> Iterator[ModelServer]:
     def answer(request: Request) -> Reply:
         return says(f"answer {request.number}", delta_chars=3)
 
-    with ModelServer(answer) as made:  # type: ignore[arg-type]  # a function of the request is a script too
+    with ModelServer(answer) as made:
         yield made
 
 
@@ -91,8 +91,7 @@ async def test_a_client_that_is_killed_again_and_again_costs_the_other_nothing(
     settings = make_home(tmp_path, server)
     async with AsyncCodex(**settings) as codex:
         thread = await codex.thread_start()
-        assert thread.kernel is not None
-        file = str(thread.kernel.connection_file)
+        file = str(kernel_of(thread).connection_file)
         log = Log()
         witness = await Connection.connect(file, client="witness")
         witness.listen(log)
@@ -130,8 +129,7 @@ async def test_a_client_that_is_killed_again_and_again_costs_the_other_nothing(
 async def test_each_client_sees_what_the_other_asks(tmp_path: Path, server: ModelServer) -> None:
     async with AsyncCodex(**make_home(tmp_path, server)) as codex:
         thread = await codex.thread_start()
-        assert thread.kernel is not None
-        other = await codex.thread_connect(thread.kernel.connection_file)
+        other = await codex.thread_connect(kernel_of(thread).connection_file)
         assert other.id == thread.id
         results = await asyncio.gather(thread.run("from one"), other.run("from the other"))
         assert all(result.status == "completed" for result in results)

@@ -63,7 +63,7 @@ def _prompt(request: Request) -> str:
 
 @pytest.fixture
 def server() -> Iterator[ModelServer]:
-    with ModelServer(answer) as made:  # type: ignore[arg-type]  # a function of the request is a script too
+    with ModelServer(answer) as made:
         yield made
 
 

@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from codex_client import AsyncThread, Thread
+from codex_client.launch import OwnKernel
 from tests.support.model_server import ModelServer
 
 
@@ -23,6 +25,13 @@ def make_home(scratch: Path, server: ModelServer | None = None, *, more: str = "
             f'name = "scripted"\nbase_url = "{server.url}"\nrequest_max_retries = 0\nstream_max_retries = 1\n'
         )
     return {"cwd": str(work), "env": {"CODEX_HOME": str(home)}, "fork": False}
+
+
+def kernel_of(thread: AsyncThread | Thread) -> OwnKernel:
+    """The thread's present agent, which is the client's own."""
+    driven = thread._thread if isinstance(thread, Thread) else thread  # pyright: ignore[reportPrivateUsage]
+    assert driven.kernel is not None
+    return driven.kernel
 
 
 def end_servers(home: str) -> None:

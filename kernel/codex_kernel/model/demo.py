@@ -11,12 +11,15 @@ from collections.abc import AsyncGenerator, Mapping
 
 from codex_kernel.model.demo_calls import Offer
 from codex_kernel.model.demo_commands import (
+    LANGUAGES,
+    MAIN_FUNCTIONS,
     TOUR,
     check_tour,
     first_look,
     head,
     line_counts,
     lines_of,
+    main_functions,
     old_tour,
     survey,
 )
@@ -33,7 +36,7 @@ WHO = "I am the demo model built into Codex: a fixed program, no language model.
 _TOUR = re.compile(r"\btour\b|look around|what is (?:in )?(?:here|this (?:project|repo\w*|directory|folder))", re.I)
 _RUN = re.compile(r"\s*(?:run\s+`([^`]+)`|[$!]\s*([^\n]+))\W*", re.IGNORECASE)
 _MAX_POLLS = 8
-_MAX_LINES_FILES = 2000
+_MAX_LINES_FILES = 20_000
 """Lines are counted where there are at most so many files of the main language."""
 _STEPS = ("Look around with commands that only read", f"Write {TOUR} with a patch", "Check what was written")
 
@@ -97,7 +100,7 @@ class _Tour:
             return [assistant_message(self._blind())]
         facts = survey_facts(self._name(), self._results)
         if "kinds" not in called:
-            return self._commands(survey(tracked=facts.tracked > 0))
+            return self._commands(survey(facts.top, tracked=facts.tracked > 0))
         contents = self._contents(facts)
         if contents and not called & contents.keys():
             return self._commands(contents)
@@ -135,21 +138,20 @@ class _Tour:
     def _contents(self, facts: Facts) -> dict[str, str]:
         """Commands of the third round: single files, and the main language's lines."""
         commands: dict[str, str] = {}
-        for label, starts, lines in (
-            ("readme", ("readme",), 30),
-            ("licence", ("licen", "copying"), 10),
-            ("pyproject", ("pyproject.toml",), 200),
-            ("package", ("package.json",), 200),
-        ):
-            path = facts.first(*starts)
-            if path is not None:
-                commands[label] = head(path, lines=lines)
-        if facts.notable:
-            commands["sizes"] = line_counts(facts.notable[:24])
+        readme, licence = facts.first("readme"), facts.first("licen", "unlicen", "copying")
+        if readme is not None:
+            commands["readme"] = head(readme, lines=30)
+        if licence is not None:
+            commands["licence"] = head(licence, lines=30)
+        sized = [*facts.claimed[:20], *facts.entries(), *facts.builds(), *([licence] if licence else [])]
+        if sized:
+            commands["sizes"] = line_counts(sized)
         languages = facts.languages()
-        if languages and facts.kinds[languages[0][2]] <= _MAX_LINES_FILES:
-            facts.main_extension = languages[0][2]
-            commands["main"] = lines_of(facts.main_extension, tracked=facts.tracked > 0)
+        if languages and languages[0][1] <= _MAX_LINES_FILES:
+            language, tracked = languages[0][0], facts.tracked > 0
+            commands["main"] = lines_of(LANGUAGES[language], tracked=tracked)
+            if language in MAIN_FUNCTIONS:
+                commands["mains"] = main_functions(language, tracked=tracked)
         if TOUR in facts.top:
             commands["old"] = old_tour()
         return commands

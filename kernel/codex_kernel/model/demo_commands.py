@@ -42,9 +42,25 @@ LANGUAGES = {
     "Svelte": ("svelte",),
 }
 """File name extensions by language, lower case."""
-TEST_PATTERN = r"(^|/)(tests?|spec|__tests__)/|(^|/)test_[^/]*$|[._-](test|spec)s?[.][^./]+$"
+MANIFESTS = {
+    "pyproject.toml": "pyproject",
+    "setup.cfg": "setupcfg",
+    "package.json": "package",
+    "Cargo.toml": "cargo",
+    "go.mod": "gomod",
+}
+"""Files of the directory itself that describe a project, and the labels of the calls that print them."""
+MAIN_FUNCTIONS = {
+    "C": r"^([a-z_]+ +)*main *\(",
+    "C++": r"^([a-z_]+ +)*main *\(",
+    "Go": r"^func main\(",
+    "Java": r"public static void main *\(",
+}
+"""What a file that a program starts in has in one of its lines."""
+TEST_PATTERN = r"(^|/)([^/]*[_-])?(tests?|specs?|__tests__)/|(^|/)test_[^/]*$|[._-](test|spec)s?[.][^./]+$"
 NOTABLE_PATTERN = (
-    r"(^|/)(readme[^/]*|licen[cs]e[^/]*|copying[^/]*|pyproject[.]toml|setup[.]py|setup[.]cfg|requirements[.]txt|"
+    r"^(readme[^/]*|(un)?licen[cs]e[^/]*|copying[^/]*)$|"
+    r"(^|/)(pyproject[.]toml|setup[.]py|setup[.]cfg|requirements[.]txt|"
     r"package[.]json|tsconfig[.]json|vite[.]config[.][a-z]+|webpack[.]config[.][a-z]+|makefile|gnumakefile|"
     r"cmakelists[.]txt|configure|configure[.]ac|meson[.]build|cargo[.]toml|go[.]mod|pom[.]xml|build[.]gradle|gemfile|"
     r"composer[.]json|dockerfile|main[.][a-z]+|__main__[.]py|app[.][a-z]+|cli[.]py|manage[.]py|index[.]html|"
@@ -58,50 +74,66 @@ _KINDS = (
 _KNOWN = " ".join(extension for extensions in LANGUAGES.values() for extension in extensions)
 _KNOWN_OR_FREQUENT = f"sort -rn | awk -v known=' {_KNOWN} ' 'index(known, \" \" $2 \" \") || n++ < 30'"
 """A tree may have thousands of endings; those of languages are never cut off."""
-_FOLDERS = 'awk -F/ \'{ c[NF > 1 ? $1 "/" : "./"]++ } END { for (d in c) print c[d], d }\''
+_FOLDERS = "awk -F/ 'NF > 1 { c[$1 \"/\"]++ } END { for (d in c) print c[d], d }'"
 _BY_DEPTH = (
-    "awk 'length($0) < 140 { n = gsub(\"/\", \"/\"); if (n < 5) print n, $0 }' | sort -s -n -k1,1 | cut -d' ' -f2-"
+    "awk 'length($0) < 140 { n = gsub(\"/\", \"/\"); if (n < 5) print n, $0 }' | sort -n -k1,1 -k2 | cut -d' ' -f2-"
 )
+_REGULAR = '[ -f "$f" ] && [ ! -L "$f" ]'
+"""A link may lead anywhere, and a device or a pipe never ends."""
+_LINES = 'printf "%s %s\\n" "$(wc -l < "$f")" "$f"'
 
 
 def first_look() -> dict[str, str]:
-    """Commands of the first round by label: what lies here, an old tour first, and how many files git tracks."""
+    """Commands of the first round by label: what lies here, what matters most first, and how many files git tracks."""
     return {
-        "top": f"export LC_ALL=C; {{ ls -dpq {TOUR} 2>/dev/null; ls -Apq; }} | head -n 200",
+        "top": f"export LC_ALL=C; {{ ls -dpq {TOUR} {' '.join(MANIFESTS)} 2>/dev/null; ls -Apq; }} | head -n 200",
         "tracked": f"{GIT} ls-files -z 2>/dev/null | tr -dc '\\0' | wc -c",
     }
 
 
-def survey(*, tracked: bool) -> dict[str, str]:
-    """Commands of the second round by label: counts, and the files worth a look."""
+def survey(top: Sequence[str], *, tracked: bool) -> dict[str, str]:
+    """Commands of the second round by label: counts, the files worth a look, and what describes the project.
+
+    Args:
+        top: What lies in the directory itself.
+        tracked: Whether git tracks files here.
+    """
     names = f"export LC_ALL=C; {_files(tracked=tracked)} | tr '\\n\\0' '?\\n' | sed 's|^[.]/||' | grep -vxF {TOUR}"
-    there = 'while IFS= read -r f; do [ -f "$f" ] && [ ! -L "$f" ] && printf "%s\\n" "$f"; done'
-    history = {"commits": f"{GIT} rev-list --count HEAD", "branch": f"{GIT} symbolic-ref --short -q HEAD"}
+    history = {
+        "commits": f"{GIT} rev-list --count HEAD 2>/dev/null || true",
+        "branch": f"{GIT} symbolic-ref --short -q HEAD || true",
+    }
+    folders = "sort -k1,1rn -k2 | awk 'NR <= 40; END { print NR, \"/\" }'"
+    there = 'while IFS= read -r f; do if [ -d "${f#* }" ]; then printf "%s\\n" "$f"; fi; done'
     return {
         **(history if tracked else {}),
         "kinds": f"{names} | {_KINDS} | {_KNOWN_OR_FREQUENT}",
-        "folders": f"{names} | {_FOLDERS} | sort -rn | head -n 40",
-        "tests": f"{names} | grep -cE '{TEST_PATTERN}'",
-        "notable": f"{names} | grep -iE '{NOTABLE_PATTERN}' | {_BY_DEPTH} | head -n 100 | {there} | head -n 50",
+        "folders": f"{names} | {_FOLDERS} | {folders} | {there}",
+        "tests": f"{names} | grep -cE '{TEST_PATTERN}' || true",
+        "notable": f"{names} | grep -iE '{NOTABLE_PATTERN}' | {_BY_DEPTH} | head -n 80 | {_each_regular()}",
+        **{label: head(name, lines=200) for name, label in MANIFESTS.items() if name in top},
     }
 
 
-def lines_of(extension: str, *, tracked: bool) -> str:
-    """Counts the lines of all files with one extension, upper case or lower."""
-    if tracked:
-        return f"{GIT} ls-files -z -- ':(icase)*.{extension}' | xargs -0 cat -- 2>/dev/null | wc -l"
-    found = _found(f"-iname '*.{extension}'")
-    return f"{found} | xargs -0 cat -- 2>/dev/null | wc -l"
+def lines_of(extensions: Sequence[str], *, tracked: bool) -> str:
+    """Counts the lines of all files with one of some extensions, upper case or lower."""
+    return f"{_of_kind(extensions, tracked=tracked)} | xargs -0 cat -- | wc -l"
+
+
+def main_functions(language: str, *, tracked: bool) -> str:
+    """Counts the lines of files that have the function a program starts in, those in few folders first."""
+    found = f"{_of_kind(LANGUAGES[language], tracked=tracked)} | xargs -0 grep -lE '{MAIN_FUNCTIONS[language]}' --"
+    return f"export LC_ALL=C; {found} | sed 's|^[.]/||' | {_BY_DEPTH} | head -n 40 | {_each_regular(_LINES)}"
 
 
 def head(path: str, *, lines: int) -> str:
-    """Prints the start of a file."""
-    return f"head -n {lines} -- {shlex.quote(path)} | cut -c 1-400 | head -c 6000"
+    """Prints the start of a file; nothing of a link."""
+    return f'f={shlex.quote(path)}; if {_REGULAR}; then head -n {lines} -- "$f" | cut -c 1-400 | head -c 6000; fi'
 
 
 def line_counts(paths: Sequence[str]) -> str:
-    """Counts the lines of some files."""
-    return f"wc -l -- {' '.join(map(shlex.quote, paths))}"
+    """Counts the lines of those of some files that are there."""
+    return f"for f in {' '.join(map(shlex.quote, paths))}; do if {_REGULAR}; then {_LINES}; fi; done"
 
 
 def old_tour() -> str:
@@ -124,6 +156,20 @@ def files_in_words(*, tracked: bool) -> str:
 def is_safe_name(name: str) -> bool:
     """Whether a printed name can be the real one and can stand in Markdown and in a command."""
     return _SAFE_NAME.fullmatch(name) is not None and not name.startswith("-") and name == name.strip()
+
+
+def _each_regular(do: str = 'printf "%s\\n" "$f"') -> str:
+    return f"while IFS= read -r f; do if {_REGULAR}; then {do}; fi; done"
+
+
+def _of_kind(extensions: Sequence[str], *, tracked: bool) -> str:
+    """Prints the names of files, each followed by a NUL."""
+    if not tracked:
+        tests = " -o ".join(f"-iname '*.{extension}'" for extension in extensions)
+        return _found(f"\\( {tests} \\)")
+    kinds = " ".join(f"':(icase)*.{extension}'" for extension in extensions)
+    regular = f'for f; do if {_REGULAR}; then printf "%s\\0" "$f"; fi; done'
+    return f"{GIT} ls-files -z -- {kinds} | xargs -0 sh -c '{regular}' sh"
 
 
 def _files(*, tracked: bool) -> str:

@@ -104,20 +104,22 @@ def check_facts(text: str, root: Path, *, with_git: bool) -> int:
             assert found[2] == "trunk"
         elif found := re.fullmatch(r"- `([^`]+)/`: (\d+) files?", line):
             assert int(found[2]) == sum(name.startswith(f"{found[1]}/") for name in files)
-        elif found := re.fullmatch(r"- ([\w+# ]+): (\d+) files? \((.*?)\)(?:, (\d+) lines? in (\.\w+))?", line):
+        elif found := re.fullmatch(r"- ([\w+# ]+): (\d+) files? \((.*?)\)(?:, (\d+) lines?)?", line):
             endings = tuple(f".{extension}" for extension in LANGUAGES[found[1]])
             fitting = [name for name in files if name.rpartition("/")[2].lower().endswith(endings)]
             assert int(found[2]) == len(fitting)
             if found[4]:
-                lines = sum(
-                    (root / name).read_bytes().count(b"\n") for name in fitting if name.lower().endswith(found[5])
-                )
+                regular = [
+                    root / name for name in fitting if (root / name).is_file() and not (root / name).is_symlink()
+                ]
+                lines = sum(path.read_bytes().count(b"\n") for path in regular)
                 assert int(found[4]) == lines
-        elif found := re.fullmatch(r"- (\d+) files? whose path matches `(.*)`\.", line):
-            assert found[2] == TEST_PATTERN
+        elif found := re.fullmatch(r"- (\d+) of (\d+) files? looks? like .* by .*\.", line):
             assert int(found[1]) == sum(re.search(TEST_PATTERN, name) is not None for name in files)
+            assert int(found[2]) == len(files)
+            assert f"`{TEST_PATTERN}`" in text
         elif line.startswith("Other files: "):
-            for number, kind in re.findall(r"(\d+) (?:\.(\w+)|without extension)", line):
+            for number, kind in re.findall(r"(\d+) (?:\.([\w+#-]+)|without extension)", line):
                 names = [name.rpartition("/")[2].lower() for name in files]
                 bare = [name for name in names if "." not in name[1:]]
                 assert int(number) == (sum(name.endswith(f".{kind}") for name in names) if kind else len(bare))
@@ -156,7 +158,17 @@ async def test_every_file_the_tour_names_exists_and_every_count_is_right(
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ("python", ["Project: weather", "Says how the sky is", "`sky`", "“Weather now”", "cli.py", "“MIT License”"]),
+        (
+            "python",
+            [
+                "Project: weather",
+                "Says how the sky is",
+                "`sky`",
+                "“Weather now”",
+                "`src/weather/cli.py`",
+                "“MIT License”",
+            ],
+        ),
         ("c", ["“ring”", "configure.ac", "Makefile", "`main.c`", "“GNU GENERAL PUBLIC LICENSE”"]),
         ("web", ["Project: shop", "Sells things", "`dev`, `test`", "`index.html`", "vite.config.ts", "Vue: 1 file"]),
     ],
@@ -266,7 +278,92 @@ async def test_where_commands_are_not_run_it_says_why_and_claims_nothing(refusal
 async def test_an_empty_directory_is_no_trouble(tmp_path: Path) -> None:
     run = await run_demo(tmp_path)
     assert "no files yet" in run.answer
-    assert "- 0 files" in (tmp_path / TOUR).read_text()
+    assert (tmp_path / TOUR).read_text().endswith("## What is here\n\n- No files yet.\n")
+
+
+async def test_the_tour_is_the_same_whatever_order_files_were_made_in(tmp_path: Path) -> None:
+    texts: list[str] = []
+    for number, order in enumerate((sorted(WEB), sorted(WEB, reverse=True))):
+        root = plant(tmp_path / str(number), {name: WEB[name] for name in order}, with_git=number == 1)
+        (root / "untracked.py").unlink(missing_ok=True)
+        await run_demo(root)
+        texts.append((root / TOUR).read_text().partition("## Languages")[2])
+    assert texts[0] == texts[1]
+
+
+async def test_where_to_start_is_what_the_project_names_then_names_of_files_then_main_functions(tmp_path: Path) -> None:
+    root = tmp_path / "big"
+    tree = {
+        "pyproject.toml": '[project]\nname = "Big-Tool"\n[project.scripts]\nno = "gone:main"\nbig = "big_tool.run:x"\n',
+        "src/big_tool/run.py": "1\n",
+        "src/big_tool/__init__.py": "1\n",
+        "tests/main.py": "1\n",
+        "docs/app.py": "1\n",
+        "main.css": "1\n",
+        "web/index.html": "1\n",
+        **{f"c/{name}.c": "int\nmain(void)\n{}\n" for name in "ab"},
+        "c/long.c": "int main (int argc)\n{\n\n\n}\n",
+        **{f"c/none{n}.c": "int domain(void);\n int x = main(1);\n" for n in range(3)},
+    }
+    for name, text in tree.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    await run_demo(root)
+    text = (root / TOUR).read_text()
+    assert text.partition("## Where to start\n\n")[2].partition("\n\n")[0].splitlines() == [
+        "- `src/big_tool/run.py` (1 line)",
+        "- `src/big_tool/__init__.py` (1 line)",
+        "- `web/index.html` (1 line)",
+        "- `c/long.c` (5 lines), has `main`",
+        "- `c/a.c` (3 lines), has `main`",
+        "- `c/b.c` (3 lines), has `main`",
+    ]
+
+
+async def test_no_command_of_the_tour_fails_where_nothing_is_wrong(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.c").write_text("int x;\n")
+    git(tmp_path, "add", "a.c")
+    codes: list[int] = []
+
+    def execute(argv: Sequence[str], directory: Path) -> tuple[int, str]:
+        done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        codes.append(done.returncode)
+        return done.returncode, done.stdout.decode()
+
+    await run_demo(tmp_path, execute=execute)
+    assert set(codes) == {0}
+    text = (tmp_path / TOUR).read_text()
+    assert "- No commits yet." in text
+    assert "## Tests" not in text
+
+
+async def test_folders_are_counted_however_many_files_lie_beside_them(tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"a{number}.js").touch()
+    for number in range(15):
+        (tmp_path / f"z{number}").mkdir()
+        (tmp_path / f"z{number}" / "b.js").touch()
+    (tmp_path / "package.json").write_text('{"name": "wide", "main": "a7"}\n')
+    (tmp_path / "a7.js").write_text("1\n")
+    await run_demo(tmp_path)
+    text = (tmp_path / TOUR).read_text()
+    assert check_facts(text, tmp_path, with_git=False) >= 15
+    assert "- and 3 folders more with files." in text
+    assert "- Project: wide" in text
+    assert "- `a7.js` (1 line)" in text
+
+
+async def test_tracked_links_are_not_followed(tmp_path: Path) -> None:
+    root = tmp_path / "linked"
+    root.mkdir()
+    (root / "a.py").write_text("1\n2\n")
+    (root / "endless.py").symlink_to("/dev/zero")
+    (root / "package.json").symlink_to("/dev/zero")
+    git(root, "init", "-q")
+    git(root, "add", "--all")
+    await run_demo(root)
+    assert "- Python: 2 files (.py), 2 lines" in (root / TOUR).read_text()
 
 
 async def test_a_fresh_repository_without_commits_is_looked_through_like_a_plain_directory(tmp_path: Path) -> None:
@@ -433,7 +530,7 @@ async def test_what_is_written_while_the_tour_goes_on_does_not_start_it_over(tmp
     steered = [*history, *first, *answers, user_message("hurry")]
     second = next_items(Prompt(model="d", instructions="", input=steered, tools=MODERN, thread_id="t"))
     labels = {item.call_id.rpartition("_")[2] for item in second if isinstance(item, FunctionCall)}
-    assert labels == set(survey(tracked=False))
+    assert labels == set(survey((), tracked=False))
     assert labels.isdisjoint(first_look())
 
 

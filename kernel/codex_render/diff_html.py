@@ -1,11 +1,11 @@
 """Diffs as safe HTML: a foldable part for each file, line numbers that are not copied, changed words marked.
 
 The classes (`styles` has the rules): `diff` holds everything; `diff-file` a file, its head `diff-head` with
-`diff-path`, `diff-status` and `diff-count` (`plus`, `minus`); `diff-gap` stands for unchanged lines between hunks,
-`diff-fold` holds long unchanged stretches; a line is `dl` (`added`, `removed`, `context`, `note`) with its numbers
-`dn`, sign `ds` and text `dt`, in it `dm` for changed words. Lines stand in groups: `dg`, with the sides `old` and `new`
-in it. With `switchable` the same markup is drawn side by side below an element of class `split`. In `part_html` a hunk
-is a `diff-hunk`.
+`diff-path`, `diff-status` and `diff-count` (`plus`, `minus`, `none`); `diff-gap` stands for unchanged lines between
+hunks, `diff-fold` holds long unchanged stretches; a line is `dl` (`added`, `removed`, `context`, `note`) with its
+numbers `dn`, sign `ds` and text `dt`, in it `dm` for changed words. Lines stand in groups: `dg`, with the sides `old`
+and `new` in it. With `switchable` the same markup is drawn side by side below an element of class `split`. In
+`part_html` a hunk is a `diff-hunk`.
 """
 
 from __future__ import annotations
@@ -82,11 +82,16 @@ def _head(file: FileDiff) -> str:
     if file.old_path is not None:
         name = f"{escape(one_line(file.old_path))} \u2192 {name}"
     status = "" if file.status == "modified" else f'<span class="diff-status">{file.status}</span>'
+    amounts = f"{_amount('plus', file.added)} {_amount('minus', file.removed)}"
     return (
-        f'<summary class="diff-head"><span class="diff-path">{name}</span>{status}<span class="diff-count">'
-        f'<span class="plus">+{count(file.added)}</span> <span class="minus">\u2212{count(file.removed)}</span>'
-        f"</span></summary>"
+        f'<summary class="diff-head"><span class="diff-path">{name}</span>{status}'
+        f'<span class="diff-count">{amounts}</span></summary>'
     )
+
+
+def _amount(name: str, lines: int) -> str:
+    sign = {"plus": "+", "minus": "\u2212"}[name]
+    return f'<span class="{name if lines else "none"}">{sign}{count(lines)}</span>'
 
 
 def _body(file: FileDiff, *, switchable: bool, parted: bool = False) -> Iterator[str]:

@@ -87,6 +87,7 @@ class Workbench:
         if self.process is not None:
             self.process.kill()
             self.process.communicate()
+            self.process = None
         for status in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = status.read_bytes()

@@ -1,16 +1,19 @@
 """Every state of the page in both themes and three widths: looked at by axe here, and by people as pictures.
 
-`CODEX_PICTURES=FOLDER` writes them all; two of them lie in `app/pictures`, for the README.
+`CODEX_PICTURES=FOLDER` writes them all; two of them lie in `app/pictures`, for the README: those were made with
+`CODEX_PICTURES_HOME=/home/ada`, in which the repository that they show then lies, and is removed afterwards.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.axe import grave
@@ -53,6 +56,18 @@ def pictures() -> Path | None:
     folder = Path(named)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def workbench(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    named = os.environ.get("CODEX_PICTURES_HOME")
+    home = workbench.work.parent if named is None else Path(named)
+    workbench.work = Path(shutil.move(workbench.work, home / "kettle"))
+    monkeypatch.setenv("HOME", str(home))
+    yield workbench
+    workbench.end()
+    while named and workbench.work.exists():  # its agents take away what is theirs meanwhile
+        shutil.rmtree(workbench.work, ignore_errors=True)
 
 
 def closed(page: Page) -> None:

@@ -112,6 +112,8 @@ def _describe_one(expected: Any) -> str:
         return f"a list of {_plural(inner[0])}"
     if bare is int and minimum is not None:
         return f"a whole number, {minimum} or more"
+    if bare is float and minimum is not None:
+        return f"a number, {minimum:g} or more"
     names: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
     return names.get(bare) or "a value"
 
@@ -125,12 +127,16 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return str(value) if abs(value) < 1e15 else "that number"
+        return str(value) if abs(value) < 1e15 or value != value else "that number"
     if isinstance(value, str):
         return "a string"
     if isinstance(value, dict):
         return "a table"
-    return "a list" if isinstance(value, list) else "a date or time"
+    if isinstance(value, list):
+        parts = [_kind(part) for part in cast("list[Any]", value)]
+        other = next((part for part in parts if part != "a string"), None)
+        return f"a list with {other} in it" if other else "a list"
+    return "a date or time"
 
 
 def _choices(expected: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
-from codex_kernel.config.overrides import Tree
+from codex_kernel.config.overrides import Tree, shown_key
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
 from codex_kernel.regular_files import read_regular
 from codex_protocol.errors import ConfigError
@@ -81,8 +81,25 @@ def checked(layer: Layer) -> Layer:
         from codex_kernel.config.explain import explain
 
         raise explain(layer) from error
+    if (path := _with_zero_byte((), layer.tree)) is not None:
+        from codex_kernel.config.explain import at
+
+        raise at(layer, path, f"{shown_key(path)} holds a zero byte, which no name and no text may have")
     unknown = tuple(found for found in _unknown((), layer.tree, settings) if not _is_upstreams(found.path))
     return msgspec.structs.replace(layer, unknown=unknown)
+
+
+def _with_zero_byte(path: tuple[str, ...], value: Any) -> tuple[str, ...] | None:
+    """The key whose name or text has one."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    parts: list[tuple[tuple[str, ...], Any]] = []
+    if isinstance(value, dict):
+        for key, inner in cast(Tree, value).items():
+            parts += [((*path, key), key), ((*path, key), inner)]
+    elif isinstance(value, list):
+        parts = [(path, part) for part in cast("list[Any]", value)]
+    return next((found for inner, part in parts if (found := _with_zero_byte(inner, part)) is not None), None)
 
 
 def _is_upstreams(path: tuple[str, ...]) -> bool:

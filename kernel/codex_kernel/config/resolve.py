@@ -73,6 +73,11 @@ _PERMISSIONS = {
 }
 
 
+_MAX_LIMIT = 1 << 62
+"""No system takes limits much larger."""
+_MCP_MODES = ("auto", "prompt", "approve")
+
+
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """What loading found, before anything was chosen."""
 
@@ -103,6 +108,14 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
     notices = list(gathered.notices)
     providers = all_providers(settings.model_providers, settings.openai_base_url, env)
     provider_id, model = _model(settings, flags, gathered.given)
+    if not model.strip():
+        raise ConfigError("The model's name is empty.", key="model")
+    if not settings.chatgpt_base_url.startswith(("http://", "https://")):
+        raise ConfigError("chatgpt_base_url must start with http:// or https://.", key="chatgpt_base_url")
+    if settings.notify and not _is_program(settings.notify[0]):
+        notices.append(
+            f"notify names {settings.notify[0]!r}, which is no program here; nothing is started when a turn ends."
+        )
     provider = _chosen(provider_id, providers)
     if settings.permissions:
         notices.append("[permissions] is not used: permission profiles are not supported here; set sandbox_mode.")
@@ -134,7 +147,7 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         base_instructions=flags.base_instructions or _instructions(settings.model_instructions_file),
         developer_instructions=flags.developer_instructions or settings.developer_instructions,
         compact_prompt=flags.compact_prompt or settings.compact_prompt,
-        mcp_servers=_mcp_servers(settings.mcp_servers),
+        mcp_servers=_mcp_servers(settings.mcp_servers, notices),
         tools=_tools(settings, flags),
         show_raw_agent_reasoning=is_local if raw is None else raw,
         originator=_originator(settings, env),
@@ -150,6 +163,12 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         bypass_hook_trust=flags.bypass_hook_trust,
         warnings=tuple(notices),
     )
+
+
+def _is_program(name: str) -> bool:
+    from shutil import which
+
+    return which(name) is not None
 
 
 def _model(settings: ConfigToml, flags: Flags, given: frozenset[str]) -> tuple[str, str]:
@@ -259,8 +278,9 @@ def _limits(settings: ConfigToml) -> Any:
     limits = settings.sandbox.limits
     for name in limits.__struct_fields__:
         value = getattr(limits, name)
-        if value is not None and value <= 0:
-            raise ConfigError(f"sandbox.limits.{name} must be more than 0.", key=f"sandbox.limits.{name}")
+        if value is not None and not 0 < value < _MAX_LIMIT:
+            asked = "more than 0" if value <= 0 else f"less than {_MAX_LIMIT}"
+            raise ConfigError(f"sandbox.limits.{name} must be {asked}.", key=f"sandbox.limits.{name}")
     return limits
 
 
@@ -268,6 +288,8 @@ def _instructions(file: str | None) -> str | None:
     """The base prompt from a file, white space around it removed."""
     if file is None:
         return None
+    if os.path.isdir(file):
+        raise ConfigError(f"The instructions file {file} is a directory.", key="model_instructions_file")
     text = read_text(Path(file))
     if text is None:
         raise ConfigError(f"The instructions file {file} does not exist.", key="model_instructions_file")
@@ -276,22 +298,28 @@ def _instructions(file: str | None) -> str | None:
     return text.strip()
 
 
-def _mcp_servers(servers: Mapping[str, McpServer]) -> dict[str, McpServer]:
+def _mcp_servers(servers: Mapping[str, McpServer], notices: list[str]) -> dict[str, McpServer]:
     """The servers that can be started; one that is switched off may be incomplete."""
     usable: dict[str, McpServer] = {}
     for name, server in servers.items():
         key = shown_key(("mcp_servers", name))
         if not name or not all(char.isascii() and (char.isalnum() or char in "_-") for char in name):
             raise ConfigError(f"{key}: a server's name has only letters, digits, '_' and '-'.", key=key)
-        if (server.command is None) == (server.url is None):
+        if bool(server.command) == bool(server.url):
             if not server.enabled:
                 continue
             raise ConfigError(f"{key} needs either a command or a url.", key=key)
         if server.url is not None and not server.url.startswith(("http://", "https://")):
             raise ConfigError(f"{key}.url must start with http:// or https://.", key=f"{key}.url")
         for timeout in ("startup_timeout_sec", "tool_timeout_sec"):
-            if getattr(server, timeout) <= 0:
+            if not getattr(server, timeout) > 0:  # NaN is neither
                 raise ConfigError(f"{key}.{timeout} must be more than 0.", key=f"{key}.{timeout}")
+        modes = {f"{key}.default_tools_approval_mode": server.default_tools_approval_mode}
+        modes |= {f"{key}.tools.{tool}.approval_mode": own.get("approval_mode") for tool, own in server.tools.items()}
+        for place, mode in modes.items():
+            if mode is not None and mode not in _MCP_MODES:
+                known = ", ".join(_MCP_MODES)
+                notices.append(f"{place} is {mode!r}, which is none of {known}; it counts as prompt.")
         usable[name] = server
     return usable
 

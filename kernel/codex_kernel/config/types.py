@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -117,7 +117,8 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     disabled_tools: tuple[str, ...] = ()
     """These tools are not offered."""
     default_tools_approval_mode: str | None = None
-    """When its tools ask, unless `tools` says otherwise."""
+    """When its tools ask, unless `tools` says otherwise: `auto` (those the server does not call read-only), `prompt`
+    (all) or `approve` (none)."""
     tools: dict[str, dict[str, Any]] = {}
     """Settings of single tools by name: `approval_mode`."""
     supports_parallel_tool_calls: bool = False
@@ -140,7 +141,7 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     persistence: Literal["save-all", "none"] = "save-all"
     """`none`: what you type is not kept."""
-    max_bytes: int | None = None
+    max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """Size at which the oldest entries are dropped. Default: no limit."""
 
 

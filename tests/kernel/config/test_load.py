@@ -410,3 +410,22 @@ def test_loading_imports_nothing_it_does_not_need(tmp_path: Path, code: str, abs
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert absent.isdisjoint(done.stdout.split())
     assert {"dataclasses", "subprocess", "pydantic", "httpx", "argparse"}.isdisjoint(done.stdout.split())
+
+
+def test_a_notify_program_that_is_not_there_is_told_at_the_start(load: Load) -> None:
+    assert load('notify = ["/bin/sh", "-c", "true"]').warnings == ()
+    (warning,) = load('notify = ["/no/such/program"]').warnings
+    assert "'/no/such/program', which is no program here" in warning
+
+
+def test_an_approval_mode_nobody_knows_is_told(load: Load) -> None:
+    config = load(
+        "mcp_servers.a.command=x",
+        "mcp_servers.a.default_tools_approval_mode=aprove",
+        "mcp_servers.a.tools.t.approval_mode=never",
+        "mcp_servers.a.tools.u.approval_mode=approve",
+    )
+    assert [warning.partition(",")[0] for warning in config.warnings] == [
+        "mcp_servers.a.default_tools_approval_mode is 'aprove'",
+        "mcp_servers.a.tools.t.approval_mode is 'never'",
+    ]

@@ -116,7 +116,7 @@ class ConfigToml(msgspec.Struct, frozen=True, kw_only=True):
     model_context_window: Positive | None = None
     """Tokens the model can hold. Default: what we know about the model."""
     model_max_output_tokens: Positive | None = None
-    """Tokens one answer may have. Default: what we know about the model."""
+    """Accepted, without effect: how long an answer may be is left to the provider."""
     model_auto_compact_token_limit: Positive | None = None
     """Tokens in context at which the history is compacted. Default: 90 % of the window."""
     model_reasoning_effort: Effort | None = None

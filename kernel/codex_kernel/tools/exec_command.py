@@ -32,7 +32,6 @@ WRITE_YIELD_MS = 250
 POLL_YIELD_MS = 5_000
 """A write that sends nothing only waits: then longer waiting saves requests."""
 MIN_YIELD_MS, MAX_YIELD_MS = 250, 30_000
-MAX_POLL_MS = 300_000
 
 _LOGIN = {"login": {"type": "boolean", "description": "Whether the shell is a login shell; true if absent."}}
 _YIELD = {
@@ -200,7 +199,9 @@ class WriteStdin:
                     return refusal
                 yield_s = _yield_s(arguments.yield_time_ms, WRITE_YIELD_MS, MAX_YIELD_MS)
             else:
-                yield_s = _yield_s(arguments.yield_time_ms, POLL_YIELD_MS, MAX_POLL_MS)
+                yield_s = _yield_s(
+                    arguments.yield_time_ms, POLL_YIELD_MS, context.config.background_terminal_max_timeout_ms
+                )
             ended = await command.ended(yield_s)
         except asyncio.CancelledError:
             if not command.running:  # it ended while it was ours to tell

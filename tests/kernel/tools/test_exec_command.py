@@ -74,6 +74,21 @@ async def test_typing_into_a_session_without_a_terminal_says_what_to_do(tmp_path
         assert "tty=true" in [item.text() for item in watched.sent() if hasattr(item, "output")][-1]
 
 
+async def test_waiting_for_a_session_ends_at_the_longest_time_that_the_settings_allow(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "sleep 1000", "yield_time_ms": 250})
+    async with running(
+        tmp_path,
+        start,
+        types("", yield_time_ms=200_000),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+        background_terminal_max_timeout_ms=300,
+    ) as watched:
+        await watched.turn()
+        assert "Process running with session ID" in [i.text() for i in watched.sent() if hasattr(i, "output")][-1]
+
+
 async def test_an_unknown_session_is_told_to_the_model(tmp_path: Path):
     async with running(tmp_path, calls("write_stdin", {"session_id": 7}), says("done")) as watched:
         await watched.turn()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codex_kernel.policy.decide import decide_command, decide_patch
 from codex_kernel.policy.interface import CommandQuestion, Decision, PatchQuestion, Standing
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ class ThreadJudge:
 
     async def command(self, question: CommandQuestion) -> Decision:
         """Whether the command may run, and how."""
+        from codex_kernel.policy.decide import decide_command
         from codex_kernel.policy.worktree import GitWorkTree
 
         rules, count = self._state.rules.questioned()
@@ -32,6 +32,8 @@ class ThreadJudge:
 
     async def patch(self, question: PatchQuestion) -> Decision:
         """Whether the files may be changed."""
+        from codex_kernel.policy.decide_patch import decide_patch
+
         settings = self._settings
         rights = self._state.sandbox.rights()
         return decide_patch(

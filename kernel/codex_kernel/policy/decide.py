@@ -1,21 +1,20 @@
-"""The decision function: may this command or patch run, and how.
+"""The decision function for commands: may this one run, and how.
 
 Source: design section 5, "The decision function"; spec/approvals-and-sandbox.md sections 2 and 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from codex_kernel.policy.digest import command_digest
-from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, Deny, PatchQuestion, Run, Standing
+from codex_kernel.policy.interface import Ask, CommandQuestion, Decision, Deny, Run, Standing, unless_never
 from codex_kernel.policy.preflight import CLEAR, Survey, survey
 from codex_kernel.policy.rules import HookVerdict, NoRules, Rules
 from codex_kernel.policy.ruling import allowed_by_rules, is_hidden_from_rules, ruling
+from codex_kernel.policy.sentences import capital, listed
 from codex_kernel.policy.trusted import is_trusted
 from codex_protocol.policy import ApprovalPolicy, DangerFullAccess, SandboxPolicy, has_network
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _NO_RULES = NoRules()
 _NO_HOOKS = HookVerdict()
-_SHOWN_PATHS = 5
 _UNSEEN = "it cannot be seen what it runs, and there are rules that ask or forbid"
 _LEAVING = "leaving the sandbox needs approval"
 
@@ -71,14 +69,14 @@ def judge(
         return later
     if verdict is not None and verdict.decision == "prompt" and not _approved(question, standing):
         why = _sentence("a rule wants it approved", verdict.justification, verdict.prefix)
-        return _unless_never(_rule_question(why, later, lost, standing), standing)
+        return unless_never(_rule_question(why, later, lost, standing), standing)
     if _asks_as_unseen(question, standing, rules, later):
         return _rule_question(_UNSEEN, later, lost, standing)
     if full:
         return _noted(later, lost)
     if not _holds_back(lost, later, question, standing):
         return _noted(later, lost)
-    return _unless_never(_preflight_question(later, lost), standing)
+    return unless_never(_preflight_question(later, lost), standing)
 
 
 def _after_preflight(question: CommandQuestion, standing: Standing, rules: Rules) -> Decision:
@@ -94,11 +92,11 @@ def _after_preflight(question: CommandQuestion, standing: Standing, rules: Rules
     if _approved(question, standing, confined=True) and standing.rung <= 3 and not question.escalated:
         return Run(confined=True)
     if standing.rung >= 4:
-        return _unless_never(_unconfinable(question, standing), standing)
+        return unless_never(_unconfinable(question, standing), standing)
     by_policy = _by_policy(question, standing)
     if isinstance(by_policy, Run):
         return _on_rung_3(by_policy, standing) if standing.rung == 3 else by_policy
-    return _unless_never(by_policy, standing)
+    return unless_never(by_policy, standing)
 
 
 def _by_policy(question: CommandQuestion, standing: Standing) -> Run | Ask:
@@ -125,7 +123,7 @@ def _on_rung_3(run: Run, standing: Standing) -> Decision:
     """Landlock and seccomp alone: after one consent; what has network could reach our own server's credentials."""
     if has_network(standing.sandbox_policy):
         why = "with network it could reach this agent's own sockets and credentials, which cannot be hidden here"
-        return _unless_never(Ask(_capital(why) + ".", confined=True, by="sandbox", why=why), standing)
+        return unless_never(Ask(capital(why) + ".", confined=True, by="sandbox", why=why), standing)
     if standing.can_ask and not standing.consented:
         reason = (
             "Commands can only be confined by Landlock and seccomp on this machine (rung 3): files outside the "
@@ -138,7 +136,7 @@ def _on_rung_3(run: Run, standing: Standing) -> Decision:
 
 def _unconfinable(question: CommandQuestion, standing: Standing) -> Ask:
     why = f"commands cannot be confined on this machine (rung {standing.rung}), so each one needs approval"
-    reason = f"{question.justification} ({why})" if question.justification else _capital(why) + "."
+    reason = f"{question.justification} ({why})" if question.justification else capital(why) + "."
     return Ask(reason, confined=False, by="sandbox", why=why)
 
 
@@ -168,10 +166,10 @@ def _holds_back(lost: Survey, later: Run | Ask, question: CommandQuestion, stand
 def _preflight_question(later: Run | Ask, lost: Survey) -> Ask:
     paths = lost.precious or lost.outside
     if paths:
-        what = f"it would destroy what cannot be had back: {_listed(paths, lost.more)}"
+        what = f"it would destroy what cannot be had back: {listed(paths, lost.more)}"
     else:
-        what = f"it cannot be told what it would destroy: {_listed(lost.unresolved, 0)}"
-    reason = _capital(what) + "."
+        what = f"it cannot be told what it would destroy: {listed(lost.unresolved, 0)}"
+    reason = capital(what) + "."
     if isinstance(later, Ask) and later.reason:
         reason = f"{reason} {later.reason}"
     return Ask(
@@ -199,7 +197,7 @@ def _rule_question(why: str, later: Run | Ask, lost: Survey, standing: Standing)
     """A question on top of what would follow without the rule; it lists losses as the pre-flight does."""
     more = f" {later.reason}" if isinstance(later, Ask) and later.reason else ""
     asked = Ask(
-        f"{_capital(why)}.{more}",
+        f"{capital(why)}.{more}",
         confined=later.confined,
         would_touch=lost.touched,
         by="rule",
@@ -216,61 +214,5 @@ def _noted(decision: Run | Ask, lost: Survey) -> Decision:
     return msgspec.structs.replace(decision, would_touch=lost.touched, makes=lost.makes)
 
 
-def _unless_never(ask: Ask, standing: Standing) -> Ask | Deny:
-    if standing.approval_policy is ApprovalPolicy.NEVER:
-        return ask.unanswered("the approval policy is never")
-    return ask
-
-
 def _sentence(what: str, justification: str | None, prefix: tuple[str, ...]) -> str:
     return f"{what} (`{' '.join(prefix)}`): {justification}" if justification else f"{what} (`{' '.join(prefix)}`)"
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _listed(paths: tuple[str, ...], more: int) -> str:
-    shown = ", ".join(paths[:_SHOWN_PATHS])
-    rest = len(paths) - _SHOWN_PATHS + more if len(paths) > _SHOWN_PATHS else more
-    return f"{shown} and {rest} more" if rest > 0 else shown
-
-
-def decide_patch(
-    question: PatchQuestion,
-    standing: Standing,
-    *,
-    may_write: Callable[[Path], bool],
-    hook: HookVerdict = _NO_HOOKS,
-) -> Decision:
-    """Whether a patch's files may be changed.
-
-    A patch is written by us after this check, not by a confined process: the machine's rung does not matter.
-
-    Args:
-        question: The files.
-        standing: What the thread brings to it.
-        may_write: Whether the sandbox policy lets a path be written, symlinks resolved. Not asked under full access.
-        hook: What hooks said before.
-    """
-    if not question.changes:
-        return Deny("the patch is empty", "policy")
-    if hook.denied is not None:
-        return Deny(hook.denied, "hook")
-    full = isinstance(standing.sandbox_policy, DangerFullAccess)
-    refused = () if full else tuple(str(path) for path in _touched(question) if not may_write(path))
-    why = f"it writes what the sandbox policy protects: {_listed(refused, 0)}" if refused else ""
-    if standing.approval_policy is ApprovalPolicy.UNTRUSTED:
-        asks = "the approval policy asks before every patch"
-        return Ask(_capital(why) + "." if why else None, not full and not refused, refused, why=why or asks)
-    if not refused:
-        return Run(confined=not full)
-    return _unless_never(Ask(_capital(why) + ".", confined=False, would_touch=refused, why=why), standing)
-
-
-def _touched(question: PatchQuestion) -> list[Path]:
-    paths = list(question.changes)
-    for change in question.changes.values():
-        if change.update is not None and change.update.move_path is not None:
-            paths.append(question.cwd / change.update.move_path)
-    return paths

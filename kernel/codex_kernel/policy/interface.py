@@ -103,3 +103,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """
     started_at: float | None = None
     """When the thread began, seconds since the epoch: what was born later in a temporary directory is its own."""
+
+
+def unless_never(ask: Ask, standing: Standing) -> Ask | Deny:
+    """The question, or the denial it comes to under a policy that never asks."""
+    if standing.approval_policy is ApprovalPolicy.NEVER:
+        return ask.unanswered("the approval policy is never")
+    return ask

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from codex_kernel.policy.decide import decide_command, decide_patch, judge
+from codex_kernel.policy.decide import decide_command, judge
+from codex_kernel.policy.decide_patch import decide_patch
 from codex_kernel.policy.digest import command_digest
 from codex_kernel.policy.interface import Ask, CommandQuestion, Deny, PatchQuestion, Run, Standing
 from codex_kernel.policy.preflight import Survey

@@ -42,10 +42,6 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     gone: tuple[str, ...] = ()
 
 
-_line = msgspec.json.Decoder(Checkpoint)
-_patched_line = msgspec.json.Decoder(Patched)
-
-
 class CheckpointLog:
     """One thread's checkpoints."""
 
@@ -74,12 +70,13 @@ class CheckpointLog:
         try:
             first = zlib.decompress((self._folder / "first").read_bytes())
             lines = (self._folder / "log").read_bytes().split(b"\n") if (self._folder / "log").exists() else []
-            found = [_line.decode(first)]
+            found = [msgspec.json.decode(first, type=Checkpoint)]
         except (OSError, zlib.error, msgspec.DecodeError):
             return []
+        decoder = msgspec.json.Decoder(Checkpoint)
         for line in lines[:-1]:
             try:
-                found.append(_line.decode(line))
+                found.append(decoder.decode(line))
             except msgspec.DecodeError:
                 break
         return found
@@ -87,7 +84,8 @@ class CheckpointLog:
     def _read_patched(self) -> list[Patched]:
         try:
             lines = (self._folder / "patched").read_bytes().split(b"\n")[:-1]
-            found = [_patched_line.decode(line) for line in lines]
+            decoder = msgspec.json.Decoder(Patched)
+            found = [decoder.decode(line) for line in lines]
         except (OSError, msgspec.DecodeError):
             return []
         return [patched for patched in found if patched.turn > self.turns]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from codex_kernel.patch.diff import Range, difference, unified
 from codex_kernel.patch.text import FileText, readable
@@ -23,7 +25,7 @@ CONTEXT = 1
 _BINARY_PROBE = 8000
 
 
-class Shown(NamedTuple):
+class Shown(msgspec.Struct, frozen=True):
     """One file's change as a person is shown it."""
 
     named: Path

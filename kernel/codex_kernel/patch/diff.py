@@ -6,23 +6,27 @@ small remains go to `difflib`.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 _DIFFLIB_BUDGET = 400_000
 """Pairs of equal lines `difflib` may have to look at in one block; beyond it the block counts as rewritten."""
 _STRIDE = 512
 
 
-class Range(NamedTuple):
+class Range(msgspec.Struct, frozen=True):
     """`old[old_start:old_end]` became `new[new_start:new_end]`."""
 
     old_start: int
     old_end: int
     new_start: int
     new_end: int
+
+    def moved(self, old: int, new: int) -> Range:
+        """The range so many lines further down."""
+        return Range(self.old_start + old, self.old_end + old, self.new_start + new, self.new_end + new)
 
 
 def changed_ranges(old: Sequence[str], new: Sequence[str]) -> list[Range]:
@@ -45,7 +49,7 @@ def changed_ranges(old: Sequence[str], new: Sequence[str]) -> list[Range]:
     return joined(found)
 
 
-class Side(NamedTuple):
+class Side(msgspec.Struct, frozen=True):
     """One side of a diff."""
 
     lines: Sequence[str]
@@ -80,10 +84,8 @@ def unified(old: Side, new: Side, ranges: Sequence[Range], *, context: int) -> s
     out: list[str] = []
     for group in groups(ranges, context):
         first, last = group[0], group[-1]
-        old_start, new_start = (
-            max(0, first.old_start - context),
-            first.new_start - min(context, first.old_start),
-        )
+        old_start = max(0, first.old_start - context)
+        new_start = first.new_start - min(context, first.old_start)
         old_end = min(len(old.lines), last.old_end + context)
         new_end = last.new_end + old_end - last.old_end
         out.append(f"@@ -{_span(old_start, old_end)} +{_span(new_start, new_end)} @@\n")
@@ -98,8 +100,10 @@ def unified(old: Side, new: Side, ranges: Sequence[Range], *, context: int) -> s
 
 
 def _emit(out: list[str], sign: str, side: Side, start: int, end: int) -> None:
-    out += [f"{sign}{line}\n" for line in side.lines[start:end]]
-    if start < end == len(side.lines) and not side.final_newline:
+    if start >= end:
+        return
+    out.append(sign + f"\n{sign}".join(side.lines[start:end]) + "\n")
+    if end == len(side.lines) and not side.final_newline:
         out.append("\\ No newline at end of file\n")
 
 
@@ -123,7 +127,7 @@ def groups(ranges: Sequence[Range], context: int) -> list[list[Range]]:
 
 def _trim(old: Sequence[str], new: Sequence[str], block: Range) -> Range:
     """The block without the lines both sides begin and end with."""
-    a, a_end, b, b_end = block
+    a, a_end, b, b_end = block.old_start, block.old_end, block.new_start, block.new_end
     while a + _STRIDE <= a_end and b + _STRIDE <= b_end and old[a : a + _STRIDE] == new[b : b + _STRIDE]:
         a, b = a + _STRIDE, b + _STRIDE
     while a < a_end and b < b_end and old[a] == new[b]:
@@ -156,6 +160,8 @@ def _once(lines: Sequence[str], start: int, end: int) -> dict[str, int]:
 
 def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The longest run of pairs, first members rising already, whose second members rise too."""
+    from bisect import bisect_left  # as difflib: most patches never need it
+
     tails: list[int] = []
     tail_at: list[int] = []
     before = [-1] * len(pairs)

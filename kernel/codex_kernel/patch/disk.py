@@ -276,7 +276,8 @@ class Replaced:
 
     def __init__(self) -> None:
         self._held: list[int] = []
-        self._can_hold = hasattr(os, "O_PATH")
+        self._highest = _most_open() // 2 if hasattr(os, "O_PATH") else 0
+        """The highest descriptor to take: others need some, too."""
 
     def hold(self, name: str, folder: int) -> None:
         """Hold one file, if there is room and the system can.
@@ -285,14 +286,15 @@ class Replaced:
             name: In `folder`.
             folder: Descriptor.
         """
-        if not self._can_hold:
+        if not self._highest:
             return
         try:
             descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         except OSError:
             return
         self._held.append(descriptor)
-        self._can_hold = descriptor < _most_open() // 2  # others need some, too
+        if descriptor >= self._highest:
+            self._highest = 0
 
     def let_go(self) -> None:
         """Hold none of them any more; who calls does not wait for it."""

@@ -12,7 +12,9 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from codex_kernel.patch.diff import Side, difference, unified
 from codex_kernel.patch.disk import Snapshot, take
@@ -88,7 +90,7 @@ class TurnDiff:
         return text.removeprefix(self._prefix) or text
 
 
-class _Written(NamedTuple):
+class _Written(msgspec.Struct, frozen=True):
     """What a patch made of a file."""
 
     edit: FileEdit
@@ -102,7 +104,6 @@ class _Tracked:
         self.path = path
         """Where it was."""
         self.before = before
-        self._before_id = _NO_OBJECT if before is None else _object_id(before.data)
         self._signature: _Signature | None = None
         self._state: tuple[str, str] | None = None
         """Object id and mode at the last look; None: there was no file."""
@@ -145,7 +146,8 @@ class _Tracked:
             lines += [f"new file mode {_mode(now)}"] if now else [f"deleted file mode {_mode(before)}"]
         elif _mode(before) != _mode(now):
             lines += [f"old mode {_mode(before)}", f"new mode {_mode(now)}"]
-        lines.append(f"index {self._before_id}..{now_id}")
+        before_id = _NO_OBJECT if before is None else _object_id(before.data)
+        lines.append(f"index {before_id}..{now_id}")
         text_of = FileText.decode if written is None else written.texts.of
         old, new = _side(before, text_of), _side(now, text_of)
         if old is None or new is None or old.lines or new.lines:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from codex_kernel.patch.diff import Range, changed_ranges, difference, joined
 from codex_kernel.patch.explain import explain_anchor, explain_lines
@@ -20,7 +21,7 @@ from codex_kernel.patch.text import FileText
 _LINE_NUMBERS = re.compile(r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)")
 
 
-class Updated(NamedTuple):
+class Updated(msgspec.Struct, frozen=True):
     """A text after an update."""
 
     text: FileText
@@ -28,7 +29,7 @@ class Updated(NamedTuple):
     """Which lines changed."""
 
 
-class _Placed(NamedTuple):
+class _Placed(msgspec.Struct, frozen=True):
     start: int
     body: Sequence[str]
     final_newline: bool
@@ -56,7 +57,7 @@ def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
     at = line = new_line = 0
     """Where the newline before a line is in `whole`, the line's number, and its number afterwards."""
     for chunk in chunks:
-        old = chunk.old()
+        old, new, changed = _sides(chunk.body)
         if not old or chunk.anchors or chunk.at_end or not chunk.final_newline:
             return None
         wanted = "\n".join(("", *old, ""))
@@ -65,40 +66,35 @@ def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
             return None
         skipped = whole.count("\n", at, hit)
         line, new_line = line + skipped, new_line + skipped
-        ranges += _ranges(chunk.body, line, new_line)
-        new = chunk.new()
+        ranges += [part.moved(line, new_line) for part in changed]
         parts += (whole[at + 1 : hit + 1], *(f"{added}\n" for added in new))
         at, line, new_line = hit + len(wanted) - 1, line + len(old), new_line + len(new)
     parts.append(whole[at + 1 :])
-    changed = "".join(parts)
-    return Updated(FileText.of_plain(changed), joined(ranges)) if changed and "\r" not in changed else None
+    rewritten = "".join(parts)
+    return Updated(FileText.of_plain(rewritten), joined(ranges)) if rewritten and "\r" not in rewritten else None
 
 
-def _ranges(body: Sequence[str], line: int, new_line: int) -> list[Range]:
-    """Which lines a chunk changes whose first line has these numbers before and after."""
-    found: list[Range] = []
+def _sides(body: Sequence[str]) -> tuple[list[str], list[str], list[Range]]:
+    """A chunk's lines before and after, and which of them change."""
     old: list[str] = []
     new: list[str] = []
+    ranges: list[Range] = []
+    run_old = run_new = 0
+    """Where the lines that are being replaced start, on both sides."""
     for entry in (*body, " "):
         if entry[0] == "-":
             old.append(entry[1:])
         elif entry[0] == "+":
             new.append(entry[1:])
         else:
-            if old or new:
-                for part in changed_ranges(old, new):
-                    found.append(
-                        Range(
-                            line + part.old_start,
-                            line + part.old_end,
-                            new_line + part.new_start,
-                            new_line + part.new_end,
-                        )
-                    )
-                line, new_line = line + len(old), new_line + len(new)
-                old, new = [], []
-            line, new_line = line + 1, new_line + 1
-    return found
+            if run_old < len(old) or run_new < len(new):
+                parts = changed_ranges(old[run_old:], new[run_new:])
+                ranges += [part.moved(run_old, run_new) for part in parts]
+            old.append(entry[1:])
+            new.append(entry[1:])
+            run_old, run_new = len(old), len(new)
+    del old[-1], new[-1]  # the line that ended the body
+    return old, new, ranges
 
 
 def _place(text: FileText, chunks: Sequence[Chunk]) -> list[_Placed]:
@@ -268,10 +264,7 @@ class _Assembly:
         if self.at == run_old and len(self._new) == run_new:
             return
         parts = changed_ranges(self._text.raw[run_old : self.at], self._new[run_new:])
-        self._ranges += [
-            Range(run_old + part.old_start, run_old + part.old_end, run_new + part.new_start, run_new + part.new_end)
-            for part in parts
-        ]
+        self._ranges += [part.moved(run_old, run_new) for part in parts]
 
     def updated(self) -> Updated:
         """The result; everything must be kept, removed or added by now."""

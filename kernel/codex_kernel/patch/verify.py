@@ -123,7 +123,7 @@ def summary_of(patch: Patch) -> str:
 class _File:
     """A file in memory while the patch is followed."""
 
-    def __init__(self, path: str, named: str, before: Snapshot | None) -> None:
+    def __init__(self, path: Path, named: str, before: Snapshot | None) -> None:
         self.path = path
         self.named = named
         self.before = before
@@ -133,20 +133,19 @@ class _File:
         """The file whose content this one's is made from."""
         self.ranges: tuple[Range, ...] | None = None
 
-    def set(self, data: bytes | None, origin: str | None = None, ranges: tuple[Range, ...] | None = None) -> None:
+    def set(self, data: bytes | None, origin: Path | None = None, ranges: tuple[Range, ...] | None = None) -> None:
         self.data = data
         self.origin = origin
         self.ranges = ranges
 
     def edit(self) -> FileEdit:
-        path = Path(self.path)
         return FileEdit(
-            path=path,
-            named=path if self.named == self.path else Path(self.named),
+            path=self.path,
+            named=self.path if self.named == str(self.path) else Path(self.named),
             before=self.before,
             after=self.data,
             mode=self.mode,
-            moved_from=Path(self.origin) if self.origin not in (None, self.path) else None,
+            moved_from=self.origin if self.origin != self.path else None,
             ranges=self.ranges,
         )
 
@@ -156,7 +155,7 @@ class _Tree:
 
     def __init__(self, cwd: Path, folders: Folders, may_read: Allowed | None) -> None:
         self.texts = Texts()
-        self._cwd = cwd
+        self._cwd = str(cwd)
         self._opened = folders
         self._may_read = may_read
         self._files: dict[str, _File] = {}
@@ -189,31 +188,34 @@ class _Tree:
         if file.data is None:
             raise PatchError(f"cannot update {hunk.path}: there is no such file")
         try:
-            text, ranges = update_text(self.texts.of(file.data), hunk.chunks)
+            updated = update_text(self.texts.of(file.data), hunk.chunks)
         except PatchError as error:
             raise PatchError(f"cannot update {hunk.path}: {error}") from None
         pristine = file.before is not None and file.data is file.before.data
-        data = _encoded(text, hunk.path) if hunk.chunks else file.data
-        self.texts.keep(data, text)
+        data = _encoded(updated.text, hunk.path) if hunk.chunks else file.data
+        self.texts.keep(data, updated.text)
         origin, mode = file.origin, file.mode
         target = file if hunk.move_to is None else self._file(hunk.move_to, "move to")
         if target is not file:
             self._file(hunk.path, "move", follow=False).set(None)
             target.mode = mode
-        target.set(data, origin, tuple(ranges) if pristine else None)
+        target.set(data, origin, tuple(updated.ranges) if pristine else None)
 
     def _file(self, path: str, verb: str, *, follow: bool = True) -> _File:
         """The file at `path`, read when it is met for the first time."""
+        named = os.path.join(self._cwd, path)
         try:
-            key = self._place(path)
+            key = self._place(named)
             if key not in self._files:
-                before = self._read(key, path, verb)
+                real = Path(key)
+                before = self._read(real, path, verb)
                 if follow and before is not None and before.is_link():
                     key = os.path.realpath(key)
-                    before = self._files[key].before if key in self._files else self._read(key, path, verb)
+                    real = Path(key)
+                    before = self._files[key].before if key in self._files else self._read(real, path, verb)
                     if before is not None and before.is_link():
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                self._files.setdefault(key, _File(key, os.path.join(self._cwd, path), before))
+                self._files.setdefault(key, _File(real, named, before))
         except IsADirectoryError:
             raise PatchError(f"cannot {verb} {path}: it is a directory") from None
         except NotADirectoryError:
@@ -223,19 +225,19 @@ class _Tree:
             raise PatchError(f"cannot {verb} {path}: {reason}") from error
         return self._files[key]
 
-    def _read(self, key: str, path: str, verb: str) -> Snapshot | None:
+    def _read(self, real: Path, path: str, verb: str) -> Snapshot | None:
         """The file at a real path; by folders opened without following links, so that it is the one that was judged."""
-        if self._may_read is not None and not self._may_read(Path(key)):
+        if self._may_read is not None and not self._may_read(real):
             raise PatchError(f"cannot {verb} {path}: the sandbox policy does not let it be read")
-        folder, name = os.path.split(key)
+        folder, name = os.path.split(str(real))
         try:
             return take(name, self._opened.descriptor(folder))
         except FileNotFoundError:
             return None
 
-    def _place(self, path: str) -> str:
-        """Where `path`, as in the patch, is: its folder's real path and its own name."""
-        folder, name = os.path.split(os.path.join(self._cwd, path))
+    def _place(self, named: str) -> str:
+        """Where a file is: its folder's real path and its own name."""
+        folder, name = os.path.split(named)
         if name in ("", ".", ".."):
             raise IsADirectoryError
         if folder not in self._real:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench import contestants, report
 from tests.bench.contestants import Contestant
-from tests.bench.measure import Bench, FailedRunError
+from tests.bench.measure import SCRATCH, Bench, FailedRunError
 from tests.bench.report import Outcome
 from tests.bench.scenarios import SCENARIOS, Round, Scenario
 from tests.support.peers import PeerMissingError
@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--n", type=int, help="rounds of every scenario instead of its own number")
     parser.add_argument("--quick", action="store_true", help="small scripts and few rounds: does everything work?")
     parser.add_argument("--results", type=Path, help="where to write (default: RESULTS.md here; --quick: stdout only)")
+    parser.add_argument(
+        "--scratch", type=Path, default=SCRATCH, metavar="DIR", help=f"homes and files go here ({SCRATCH})"
+    )
     args = parser.parse_args(argv)
     try:
         competing = find(args.contestants, args.command)
@@ -65,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     outcomes: list[Outcome] = []
     default = None if args.quick or args.only != names else Path(__file__).with_name("RESULTS.md")
-    with Bench() as bench:
+    with Bench(args.scratch) as bench:
         for scenario in SCENARIOS:
             if scenario.name in args.only:
                 n = args.n or (scenario.quick_n if args.quick else scenario.n)
                 outcomes.append(play(bench, scenario, competing, n, quick=args.quick))
                 print(report.section(outcomes[-1], args.contestants) + "\n", flush=True)
                 if results := args.results or default:
-                    report.write(results, competing, outcomes, quick=args.quick)
+                    report.write(results, competing, outcomes, bench.scratch, quick=args.quick)
     return int(any(outcome.failures for outcome in outcomes))
 
 

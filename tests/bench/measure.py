@@ -17,6 +17,8 @@ from tests.bench.contestants import Contestant
 from tests.support.model_server import ModelServer, Request, Script
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
+SCRATCH = Path("/var/tmp")
+"""Not /tmp: the newer release refuses part of its work there. Must be a disk: bytes written are counted."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,8 @@ def environment(home: Path) -> dict[str, str]:
 class Bench:
     """The server, the launcher and the scratch directory of a whole benchmark; a context manager."""
 
-    def __init__(self) -> None:
-        # Not below /tmp: the newer release refuses part of its work there. Must be a disk: bytes written are counted.
-        self.scratch = Path(tempfile.mkdtemp(prefix="codex-bench-", dir="/var/tmp"))
+    def __init__(self, below: Path = SCRATCH) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="codex-bench-", dir=below))
         self.server = ModelServer()
         command = [sys.executable, "-I", "-S", str(LAUNCHER)]
         self._launcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

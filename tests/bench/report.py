@@ -80,8 +80,10 @@ def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def write(path: Path, contestants: Sequence[Contestant], outcomes: Sequence[Outcome], *, quick: bool) -> None:
-    """The whole file."""
+def write(
+    path: Path, contestants: Sequence[Contestant], outcomes: Sequence[Outcome], scratch: Path, *, quick: bool
+) -> None:
+    """The whole file; `scratch` is where the contestants' homes and files were."""
     versions = [f"- **{contestant.name}**: version {contestant.version}" for contestant in contestants]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python, system = f"Python {platform.python_version()}", f"{platform.system()} {platform.release()}"
@@ -91,7 +93,19 @@ def write(path: Path, contestants: Sequence[Contestant], outcomes: Sequence[Outc
         "Medians of interleaved runs against one scripted model server; [how, and what the rows mean](README.md).\n"
         "Ratios are ours divided by theirs: below 1 we are better. A target is an upper bound of the ratio to 0.169.",
         *(["**A quick run: small scripts, few rounds; not for comparisons.**"] if quick else []),
-        "\n".join([*versions, f"- {python}, {system}, {machine}; {time.strftime('%Y-%m-%d')}"]),
+        "\n".join([*versions, f"- {python}, {system}, {machine}, {file_system(scratch)}; {time.strftime('%Y-%m-%d')}"]),
         *(section(outcome, [contestant.name for contestant in contestants]) for outcome in outcomes),
     ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def file_system(path: Path) -> str:
+    """What the path lies on, and whether an ext4 has a journal: without one, new files wait for those just removed."""
+    device = path.stat().st_dev
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, source = line.partition(" - ")
+        if mount.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+            kind, name = source.split()[:2]
+            journaled = any(Path("/proc/fs/jbd2").glob(f"{Path(name).name}-*"))
+            return kind if kind != "ext4" else f"ext4 {'with' if journaled else 'without'} a journal"
+    return "unknown file system"

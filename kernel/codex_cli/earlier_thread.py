@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from codex_cli.parser import CommandLineError, Parsed
 
 
-class EarlierThread(NamedTuple):
+class EarlierThread(msgspec.Struct, frozen=True):
     """The thread to go on with or from."""
 
     how: Literal["resume", "fork"]

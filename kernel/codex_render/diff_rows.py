@@ -9,7 +9,7 @@ from typing import Literal
 from codex_protocol.events import FileChange
 
 RowKind = Literal["added", "removed", "context", "gap", "note"]
-_hunk = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_HUNK = r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)"
 
 
 class DiffRow:
@@ -36,7 +36,7 @@ def rows_of_hunks(unified_diff: str) -> Iterator[DiffRow]:
     old = new = 0
     inside = False
     for line in _lines(unified_diff):
-        if (match := _hunk.match(line)) is not None:
+        if (match := re.match(_HUNK, line)) is not None:
             if inside or int(match[1]) > 1 or int(match[2]) > 1:
                 yield DiffRow("gap", None, None, match[3])
             old, new, inside = int(match[1]), int(match[2]), True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codex_render.redaction import Redactor
 
-_SECRET_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_TELLING = "(?i)KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL"
 _SHORTEST = 8
 _MAX_CHARS = 8_000
 
@@ -43,6 +43,6 @@ class LogLines(logging.Formatter):
         if self._redactor is None:
             from codex_render.redaction import Redactor  # 10 ms that a run without a log line saves
 
-            named = (value for name, value in self._env.items() if _SECRET_NAMES.search(name))
+            named = (value for name, value in self._env.items() if re.search(_TELLING, name))
             self._redactor = Redactor([value for value in named if len(value) >= _SHORTEST])
         return self._redactor.redact(line)

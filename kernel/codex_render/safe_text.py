@@ -12,13 +12,14 @@ import re
 # and isolates; word joiner and invisible operators; byte order mark; interlinear annotations; shorthand and musical
 # controls; tags, which can carry whole hidden sentences; variation selectors of the supplement, which can carry bytes.
 _HIDDEN = (
+    "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff\ud800-\udfff"
+    "]"
 )
-_hidden = re.compile(f"[{_HIDDEN}]")
 # Colours and other attributes of a terminal; nothing in them can move the cursor or reach the terminal itself.
-_colour = re.compile("\x1b\\[[0-9;:]*m")
+_COLOUR = "\x1b\\[[0-9;:]*m"
 _PICTURES = {0x7F: "\u2421"}
 
 
@@ -30,7 +31,7 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _hidden.sub(_written_out, text)
+    return re.sub(_HIDDEN, _written_out, text)
 
 
 def one_line(text: str) -> str:
@@ -44,7 +45,7 @@ def output_text(text: str) -> str:
     Where a carriage return overwrote a line, what came last is kept, with `␍` before it: there was more.
     """
     if "\x1b" in text:
-        text = _colour.sub("", text)
+        text = re.sub(_COLOUR, "", text)
     if "\r" in text:
         text = "\n".join(_last_overwrite(line) for line in text.replace("\r\n", "\n").split("\n"))
     return visible(text)
@@ -52,7 +53,7 @@ def output_text(text: str) -> str:
 
 def safe_json(text: str) -> str:
     """JSON for a screen: hidden characters, in its strings all of them, become JSON's own escapes."""
-    return _hidden.sub(_json_escape, text)
+    return re.sub(_HIDDEN, _json_escape, text)
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 _BARE, _SINGLE, _DOUBLE = 4, 2, 1
-_bare_word = re.compile(r"[A-Za-z0-9+\-./:@\]_]+\Z")
+_BARE_WORD = r"[A-Za-z0-9+\-./:@\]_]+\Z"
 _not_single = frozenset("'^\\")
 _not_double = frozenset("`$!^")
 
@@ -25,7 +25,7 @@ def quote_word(word: str) -> str:
     """The word as a shell reads it back: bare, in one kind of quotes, or in as few pieces as it takes."""
     if not word:
         return "''"
-    if _bare_word.match(word):
+    if re.match(_BARE_WORD, word):
         return word
     pieces: list[str] = []
     start = 0
@@ -51,7 +51,7 @@ def _longest_piece(word: str, start: int) -> tuple[int, int]:
 
 
 def _styles(character: str) -> int:
-    styles = _BARE if _bare_word.match(character) else 0
+    styles = _BARE if re.match(_BARE_WORD, character) else 0
     if character not in _not_single:
         styles |= _SINGLE
     if character not in _not_double:

@@ -16,7 +16,7 @@ from codex_store.rollout_lines import SESSION_META, UNREADABLE, HistoryBase, Lin
 from codex_store.rollout_paths import COMPRESSED, find_rollout, home_of
 
 _MAX_FORKS = 100
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def decode_meta(raw: bytes) -> ThreadMeta | None:
             return None
     except UNREADABLE:
         return None
-    return meta if _NAME.fullmatch(meta.id) else None
+    return meta if re.fullmatch(_NAME, meta.id) else None
 
 
 def open_rollout(path: Path) -> IO[bytes]:

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-_THREAD_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_THREAD_ID = "(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def new_thread_id(now_ms: int | None = None) -> str:
@@ -24,7 +24,7 @@ def new_thread_id(now_ms: int | None = None) -> str:
 
 def is_thread_id(text: str) -> bool:
     """Whether `text` has the form of an id, of whatever UUID version."""
-    return _THREAD_ID.fullmatch(text) is not None
+    return re.fullmatch(_THREAD_ID, text) is not None
 
 
 def made_at_s(thread_id: str) -> float | None:

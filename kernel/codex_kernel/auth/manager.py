@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -29,7 +29,7 @@ LOCK_WAIT_S = 90.0
 _LOCK_POLL_S = 0.05
 
 
-class _Seen(NamedTuple):
+class _Seen(msgspec.Struct, frozen=True):
     """A state of the file, to notice another process's change."""
 
     mtime_ns: int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from codex_protocol.errors import ConfigError
 
 
-class Feature(NamedTuple):
+class Feature(msgspec.Struct, frozen=True):
     """One switch that means something here."""
 
     name: str

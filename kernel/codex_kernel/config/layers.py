@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from codex_protocol.errors import ConfigError
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 
-class UnknownKey(NamedTuple):
+class UnknownKey(msgspec.Struct, frozen=True):
     """A key that means nothing here and is not one of upstream's either."""
 
     path: tuple[str, ...]

@@ -256,8 +256,9 @@ def _unknown(layer: Layer, *, strict: bool) -> list[str]:
     from codex_kernel.config.explain import nearest, place
 
     sentences: list[str] = []
-    for path, known in layer.unknown:
-        resembles = nearest(path[-1], known)
+    for key in layer.unknown:
+        path = key.path
+        resembles = nearest(path[-1], key.known)
         hint = f"; did you mean {shown_key((*path[:-1], resembles))}?" if resembles else "."
         sentence = f"{place(layer, path)}: unknown key {shown_key(path)}"
         if strict:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from codex_kernel.config.edit import set_value
 from codex_kernel.config.layers import table_at
@@ -18,7 +19,7 @@ from codex_kernel.config.types import TrustLevel
 from codex_store.home import Home
 
 
-class Trust(NamedTuple):
+class Trust(msgspec.Struct, frozen=True):
     """What the user said about a directory."""
 
     level: TrustLevel

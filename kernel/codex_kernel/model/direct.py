@@ -10,8 +10,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
 
 from codex_kernel.model import http1
 from codex_kernel.model.exchange import CONNECT_TIMEOUT_S, WRITE_TIMEOUT_S, HttpFault, Silence, Unsendable
@@ -26,7 +28,7 @@ _ENOUGH_BYTES = 512 * 1024
 _UNESCAPED = "!#$%&'()*+,/:;=?@[]~"
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True):
     """Whom a connection leads to."""
 
     tls: bool

@@ -6,7 +6,9 @@ import asyncio
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from codex_kernel.model.exchange import HttpClient
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     import ssl
 
 
-class _Kind(NamedTuple):
+class _Kind(msgspec.Struct, frozen=True):
     loop: asyncio.AbstractEventLoop
     """Connections belong to the loop they were made in."""
     direct: bool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -17,7 +17,7 @@ _VERSION = 1
 _NO_CHANGES: Mapping[str, str] = {}
 
 
-class FileEdit(NamedTuple):
+class FileEdit(msgspec.Struct, frozen=True):
     """What a patch does to one file."""
 
     path: Path

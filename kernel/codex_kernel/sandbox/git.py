@@ -12,7 +12,9 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from codex_kernel.sandbox.git_files import HeadInfo, Repository, find_repository, git_root, read_head, remote_url
 
@@ -44,10 +46,10 @@ _DIFF = ("--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 _BLOBS_AT_ONCE = 500
 _MAX_UNTRACKED_FILES = 1000
 _MAX_UNTRACKED_BYTES = 1 << 20
-_OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
+_OBJECT_ID = "[0-9a-f]{40,64}"
 
 
-class ChangedFile(NamedTuple):
+class ChangedFile(msgspec.Struct, frozen=True):
     """A file that differs from HEAD."""
 
     path: str
@@ -107,7 +109,7 @@ async def resolve_commit(cwd: Path, revision: str, *, sandbox: Sandbox | None = 
     args = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
     done = await run_git(args, cwd, ok=(0, 1, 128), sandbox=sandbox)
     found = done.stdout.decode("ascii", "replace").strip()
-    return found if done.code == 0 and _OBJECT_ID.fullmatch(found) else None
+    return found if done.code == 0 and re.fullmatch(_OBJECT_ID, found) else None
 
 
 async def merge_base(cwd: Path, base: str, head: str = "HEAD", *, sandbox: Sandbox | None = None) -> str | None:
@@ -200,7 +202,7 @@ async def read_blobs(cwd: Path, sizes: Mapping[str, int], *, sandbox: Sandbox | 
         GitError: Git could not be asked.
     """
     found: dict[str, bytes] = {}
-    ids = [id for id in sizes if _OBJECT_ID.fullmatch(id)]
+    ids = [id for id in sizes if re.fullmatch(_OBJECT_ID, id)]
     for start in range(0, len(ids), _BLOBS_AT_ONCE):
         some = ids[start : start + _BLOBS_AT_ONCE]
         together = (await run_git(("show", *some), cwd, ok=(0, 128), sandbox=sandbox)).stdout

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from codex_kernel.regular_files import read_regular
 
@@ -18,10 +19,10 @@ _MAX_PACKED_BYTES = 128 << 20
 _MAX_LINKS = 5
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SECTION = re.compile(r'\[\s*(?P<name>[\w.-]+)(?:\s+"(?P<sub>(?:[^"\\]|\\.)*)")?\s*\]\s*(?P<rest>.*)')
-_USER_INFO = re.compile(r"^(?P<scheme>[a-zA-Z][\w+.-]*://)(?P<user>[^/@]*)@")
+_USER_INFO = r"^(?P<scheme>[a-zA-Z][\w+.-]*://)(?P<user>[^/@]*)@"
 
 
-class Repository(NamedTuple):
+class Repository(msgspec.Struct, frozen=True):
     """Where a repository is."""
 
     root: Path
@@ -32,7 +33,7 @@ class Repository(NamedTuple):
     """What all working trees share: config, references, objects. Mostly the same as `git_dir`."""
 
 
-class HeadInfo(NamedTuple):
+class HeadInfo(msgspec.Struct, frozen=True):
     """What is checked out; None for what there is none of."""
 
     commit: str | None
@@ -124,7 +125,7 @@ def _without_credentials(url: str) -> str | None:
         user = "" if match["scheme"].lower().startswith("http") else match["user"].partition(":")[0]
         return match["scheme"] + (user + "@" if user else "")
 
-    return _USER_INFO.sub(shorten, url)
+    return re.sub(_USER_INFO, shorten, url)
 
 
 def _commit(repository: Repository, name: str) -> str | None:

@@ -9,7 +9,7 @@ import asyncio
 import functools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -165,7 +165,7 @@ async def _apply(
     return output
 
 
-class _Written(NamedTuple):
+class _Written(msgspec.Struct, frozen=True):
     summary: str
     failure: PatchError | None
     interrupted: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -44,7 +44,7 @@ class ToolOutput(msgspec.Struct, frozen=True):
     """Makes an event nobody waits for; called when the next request is on its way, or at the end of the turn."""
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True):
     """A person's answer."""
 
     decision: ReviewDecision

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from codex_kernel.config.edit import set_value
 from codex_kernel.config.layers import table_at
 from codex_kernel.config.overrides import Tree
 from codex_kernel.config.project import main_worktree
@@ -67,6 +66,8 @@ def record_trust(home: Home, directory: Path, level: TrustLevel = TrustLevel.TRU
     """
     if level is TrustLevel.UNKNOWN:
         raise ValueError("only trusted and untrusted can be recorded")
+    from codex_kernel.config.edit import set_value
+
     home.ensure()
     set_value(home.config_file, ("projects", str(directory), "trust_level"), level.value)
 

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from codex_kernel.core.calls import run_calls
-from codex_kernel.core.compaction import compact
 from codex_kernel.core.instructions import aborted_message, base_instructions
 from codex_kernel.core.sampling import Partial, Sampled, sample
 from codex_kernel.core.settings import TurnSettings
@@ -115,6 +113,8 @@ class Turn:
                 sampled = await self._sample_while_preparing()
                 calls = self._take(sampled)
                 if calls:
+                    from codex_kernel.core.calls import run_calls
+
                     outputs = await run_calls(
                         calls,
                         state.registry,
@@ -199,13 +199,19 @@ class Turn:
         state, settings = self._state, self._settings
         limit = settings.compact_limit()
         if limit is not None and not self._futile and state.meter.tokens(state.history.items) >= limit:
-            self._futile = not await compact(state, settings, self._emit, automatic=True, hooks=self._hooks)
+            self._futile = not await self._compact()
         try:
             return await self._ask()
         except ContextWindowExceeded:
-            if not await compact(state, settings, self._emit, automatic=True, hooks=self._hooks):
+            if not await self._compact():
                 raise
             return await self._ask()
+
+    async def _compact(self) -> bool:
+        """Whether the history is shorter now."""
+        from codex_kernel.core.compaction import compact
+
+        return await compact(self._state, self._settings, self._emit, automatic=True, hooks=self._hooks)
 
     async def _ask(self) -> Sampled:
         settings = self._settings

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from codex_kernel.policy.digest import command_digest
 from codex_kernel.policy.interface import Ask, CommandQuestion, Deny, Run
 from codex_kernel.sandbox.interface import Command
 from codex_kernel.tools.interface import ToolOutput
@@ -107,6 +106,8 @@ async def _ask(request: Request, context: ToolContext, ask: Ask) -> Refused | No
 
 
 def _digest(request: Request, context: ToolContext, ask: Ask) -> str:
+    from codex_kernel.policy.digest import command_digest
+
     policy = context.sandbox_policy if ask.confined else DangerFullAccess()
     return command_digest(request.argv, request.cwd, policy)
 

@@ -9,21 +9,12 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
-import msgspec
-
 from codex_protocol.errors import UsageError
-from codex_protocol.events import (
-    ApplyPatchApprovalRequest,
-    ApprovalRequest,
-    ExecApprovalRequest,
-    McpApprovalRequest,
-)
+from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalRequest
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.review import HunkChoice, check_choices
-from codex_render.command_words import script_of
 from codex_render.diff_files import of_change
-from codex_render.diff_rows import counts
-from codex_render.safe_text import one_line, visible
+from codex_render.questions import CHOICES, question_words, typed_decision
 
 Question = ApprovalRequest
 Answer = ReviewDecision | bool | str | Sequence[HunkChoice]
@@ -32,16 +23,6 @@ Callback = Callable[[Question], Answer | Awaitable[Answer]]
 say: `[HunkChoice(path=…, hunk=0, take=False, note="why")]`; `hunks(question)` lists what there is to choose from."""
 Approvals = Literal["auto", "ask", "deny"] | Callback
 """`ask`: `input()`; `deny`: this client answers nothing; `auto`: ask where somebody sits, else deny."""
-
-_MAX_PATHS = 12
-_MAX_ARGUMENT_CHARS = 2_000
-_CHOICES = "[y]es, [a]lways in this thread, [n]o, [s]top the turn: "
-_WORDS = {
-    **dict.fromkeys(("y", "yes", "ok", "allow", "approve"), ReviewDecision.APPROVED),
-    **dict.fromkeys(("a", "always"), ReviewDecision.APPROVED_FOR_SESSION),
-    **dict.fromkeys(("n", "no", "deny"), ReviewDecision.DENIED),
-    **dict.fromkeys(("s", "stop", "abort", "q", "quit"), ReviewDecision.ABORT),
-}
 
 
 def approver(approvals: Approvals) -> Callback | None:
@@ -109,11 +90,10 @@ def decision_of(answer: object) -> ReviewDecision:
     if isinstance(answer, bool):
         return ReviewDecision.APPROVED if answer else ReviewDecision.DENIED
     if isinstance(answer, str):
-        word = answer.strip().casefold()
-        if word in _WORDS:
-            return _WORDS[word]
+        if (typed := typed_decision(answer)) is not None:
+            return typed
         try:
-            return ReviewDecision(word)
+            return ReviewDecision(answer.strip().casefold())
         except ValueError:
             pass
     choices = ", ".join(decision.value for decision in ReviewDecision)
@@ -122,33 +102,18 @@ def decision_of(answer: object) -> ReviewDecision:
 
 def ask(question: Question) -> ReviewDecision:
     """A person's answer, typed; denied where nobody can type."""
-    prompt = f"{words_of(question)}\n{_CHOICES}"
+    prompt = f"{question_words(question)}\n{CHOICES}"
     try:
         while True:
-            answer = input(prompt).strip().casefold()
-            if answer in _WORDS:
-                return _WORDS[answer]
-            prompt = f"Please answer yes, always, no or stop.\n{_CHOICES}"
+            if (decision := typed_decision(input(prompt))) is not None:
+                return decision
+            prompt = f"Please answer yes, always, no or stop.\n{CHOICES}"
     except (EOFError, NotImplementedError):
         return ReviewDecision.DENIED
     except RuntimeError as error:
         if "input" in str(error):  # a notebook that is run without a person: StdinNotImplementedError and its like
             return ReviewDecision.DENIED
         raise
-
-
-def words_of(question: Question) -> str:
-    """What is asked, without the choices."""
-    match question:
-        case ExecApprovalRequest():
-            lines = _command(question)
-        case ApplyPatchApprovalRequest():
-            lines = _patch(question)
-        case McpApprovalRequest():
-            lines = _mcp_call(question)
-    if question.reason:
-        lines.append(f"  reason: {one_line(question.reason)}")
-    return "\n".join(lines)
 
 
 def somebody_is_there() -> bool:
@@ -169,40 +134,3 @@ def place() -> str:
     main = sys.modules.get("IPython")
     shell = main.get_ipython() if main is not None else None
     return "notebook" if getattr(shell, "kernel", None) is not None else "python"
-
-
-def _command(question: ExecApprovalRequest) -> list[str]:
-    first, *rest = visible(script_of(question.command)).split("\n")
-    where = "outside the sandbox" if question.unconfined else "inside the sandbox"
-    lines = [f"Allow this command, {where}?", f"  $ {first}", *(f"    {line}" for line in rest)]
-    lines.append(f"  in {one_line(question.cwd)}")
-    if question.would_touch:
-        lines.append(f"  would remove or overwrite: {_paths(question.would_touch)}")
-    if question.sandbox is not None:
-        lines.append(f"  sandbox here: rung {question.sandbox.rung} of 5")
-    return lines
-
-
-def _patch(question: ApplyPatchApprovalRequest) -> list[str]:
-    lines = ["Allow these changes?"]
-    for path, change in question.changes.items():
-        added, removed = counts(change)
-        moved = change.update.move_path if change.update is not None else None
-        target = f" → {one_line(moved)}" if moved else ""
-        lines.append(f"  {one_line(path)}{target} (+{added} -{removed})")
-    if question.grant_root:
-        lines.append(f"  and let the thread write below {one_line(question.grant_root)} from now on")
-    return lines
-
-
-def _mcp_call(question: McpApprovalRequest) -> list[str]:
-    arguments = one_line(msgspec.json.encode(question.arguments).decode("utf-8"))
-    shown = arguments if len(arguments) <= _MAX_ARGUMENT_CHARS else arguments[:_MAX_ARGUMENT_CHARS] + "…"
-    called = f"{one_line(question.server)}/{one_line(question.tool)}"
-    return [f"Allow this call of an MCP server's tool, {called}?", f"  with {shown}"]
-
-
-def _paths(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(one_line(path) for path in paths[:_MAX_PATHS])
-    more = len(paths) - _MAX_PATHS
-    return f"{shown} and {more} more" if more > 0 else shown

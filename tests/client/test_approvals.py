@@ -1,4 +1,4 @@
-"""Questions in words, and what answers mean."""
+"""Who answers, and what answers mean."""
 
 from __future__ import annotations
 
@@ -7,40 +7,24 @@ from typing import Any
 
 import pytest
 
-from codex_client.approvals import HunkChoice, PatchHunk, answer_of, approver, ask, decision_of, hunks, words_of
+from codex_client.approvals import HunkChoice, PatchHunk, answer_of, approver, ask, decision_of, hunks
 from codex_protocol.errors import UsageError
-from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange, SandboxFacts
+from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange
 from codex_protocol.policy import ReviewDecision
 
 COMMAND = ExecApprovalRequest(
     call_id="c",
     approval_id="a",
     digest="d",
-    command=("bash", "-lc", "rm -rf build\n# \u202e"),
+    command=("bash", "-lc", "rm -rf build"),
     cwd="/w",
-    reason="to start\nafresh",
-    would_touch=tuple(f"/w/build/{n}" for n in range(20)),
-    sandbox=SandboxFacts(rung=3, summary="workspace-write"),
 )
 PATCH = ApplyPatchApprovalRequest(
     call_id="c",
     approval_id="a",
     digest="d",
     changes={"/w/new.py": FileChange(add=AddedFile("a\nb\n"))},
-    grant_root="/w",
 )
-
-
-def test_a_command_is_asked_with_all_that_matters() -> None:
-    text = words_of(COMMAND)
-    for part in ("outside the sandbox", "$ rm -rf build", "in /w", "and 8 more", "rung 3", "reason: to start⏎afresh"):
-        assert part in text
-    assert "\u202e" not in text
-
-
-def test_a_patch_is_asked_with_its_files() -> None:
-    assert "/w/new.py (+2 -0)" in words_of(PATCH)
-    assert "write below /w from now on" in words_of(PATCH)
 
 
 def test_a_patch_can_be_answered_by_its_hunks() -> None:

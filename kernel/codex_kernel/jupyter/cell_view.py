@@ -7,12 +7,12 @@ from pathlib import PurePath
 from codex_kernel.jupyter.command_view import CommandView
 from codex_kernel.jupyter.growing_text import GrowingText
 from codex_kernel.jupyter.outputs import EVENT_MIME, Outputs
-from codex_kernel.jupyter.question_text import resolved_words
 from codex_protocol import events as ev
 from codex_protocol.attach import event_content
 from codex_render import bundles
 from codex_render.amounts import count
 from codex_render.command_words import script_of
+from codex_render.questions import resolved_words
 from codex_render.safe_text import one_line, visible
 
 

@@ -12,7 +12,6 @@ import msgspec
 from codex_kernel.jupyter.agent import Agent
 from codex_kernel.jupyter.channels import Channels
 from codex_kernel.jupyter.outputs import Outputs
-from codex_kernel.jupyter.question_text import answer_of, question_of, resolved_words
 from codex_protocol.events import (
     ApplyPatchApprovalRequest,
     ApprovalRequest,
@@ -25,6 +24,7 @@ from codex_protocol.events import (
 from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, PatchApproval
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.wire import Message
+from codex_render.questions import CHOICES, question_words, resolved_words, typed_decision
 from codex_render.safe_text import one_line
 
 Request = ApprovalRequest
@@ -107,7 +107,7 @@ class Questions:
             if (resolved := self._resolved.pop(approval_id, None)) is not None:
                 self._asker.outputs.stream(f"{resolved_words(resolved)}; your answer was not used.\n")
             return
-        decision = answer_of(str(message.content.get("value", "")))
+        decision = typed_decision(str(message.content.get("value", "")))
         if decision is None:
             self._asker.outputs.stream("Please answer yes, always, no or stop.\n")
             self._ask(request)
@@ -140,7 +140,7 @@ class Questions:
     def _ask(self, request: Request) -> None:
         if self._asker is None:
             return
-        content = {"prompt": question_of(request), "password": False}
+        content = {"prompt": f"{question_words(request)}\n{CHOICES}", "password": False}
         id = self._channels.send("stdin", self._asker.idents, "input_request", content, self._asker.parent)
         self._asked[id] = (request.approval_id, self._asker.idents)
 

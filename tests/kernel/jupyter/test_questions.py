@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from codex_kernel.jupyter.question_text import answer_of
 from codex_kernel.model.scripted import calls, says
-from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision
+from codex_protocol.policy import ApprovalPolicy, ReadOnly
 from tests.support.kernels import running_kernel, text_of
 
 ASKS: dict[str, Any] = {"approval_policy": ApprovalPolicy.UNTRUSTED, "sandbox_policy": ReadOnly()}
@@ -123,19 +122,3 @@ async def test_an_approval_of_a_thread_that_had_a_rich_client_waits_for_its_retu
         await page.ask(type="submit", op=op)
         await page.event("task_complete")
         assert (tmp_path / "work" / "made").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "meaning"),
-    [
-        (" Yes ", ReviewDecision.APPROVED),
-        ("A", ReviewDecision.APPROVED_FOR_SESSION),
-        ("n", ReviewDecision.DENIED),
-        ("stop", ReviewDecision.ABORT),
-        ("", None),
-        ("yess", None),
-        ("y\nn", None),
-    ],
-)
-def test_only_the_named_answers_mean_something(text: str, meaning: ReviewDecision | None):
-    assert answer_of(text) is meaning

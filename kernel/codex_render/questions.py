@@ -1,4 +1,4 @@
-"""An approval in words, and what an answer in words means."""
+"""Approvals where people type: the question in words, what a typed answer means, and who answered."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from codex_render.command_words import script_of
 from codex_render.diff_rows import counts
 from codex_render.safe_text import one_line, visible
 
+CHOICES = "[y]es, [a]lways in this thread, [n]o, [s]top the turn: "
+"""Ends a question."""
 _MAX_PATHS = 12
 _MAX_ARGUMENT_CHARS = 2_000
 _ANSWERS = {
@@ -32,8 +34,8 @@ _WORDS = {
 }
 
 
-def question_of(request: ApprovalRequest) -> str:
-    """What a person is asked, with the choices in words."""
+def question_words(request: ApprovalRequest) -> str:
+    """What is asked, without the choices."""
     match request:
         case ExecApprovalRequest():
             lines = _command(request)
@@ -43,11 +45,10 @@ def question_of(request: ApprovalRequest) -> str:
             lines = _mcp_call(request)
     if request.reason:
         lines.append(f"  reason: {one_line(request.reason)}")
-    lines.append("[y]es, [a]lways in this thread, [n]o, [s]top the turn: ")
     return "\n".join(lines)
 
 
-def answer_of(text: str) -> ReviewDecision | None:
+def typed_decision(text: str) -> ReviewDecision | None:
     """What a typed answer means; None when it means nothing."""
     return _ANSWERS.get(text.strip().casefold())
 
@@ -85,10 +86,8 @@ def _patch(request: ApplyPatchApprovalRequest) -> list[str]:
 def _mcp_call(request: McpApprovalRequest) -> list[str]:
     arguments = one_line(msgspec.json.encode(request.arguments).decode("utf-8"))
     shown = arguments if len(arguments) <= _MAX_ARGUMENT_CHARS else arguments[:_MAX_ARGUMENT_CHARS] + "…"
-    return [
-        f"Allow a call of {one_line(request.tool)} of the MCP server {one_line(request.server)}?",
-        f"  with {shown}",
-    ]
+    called = f"{one_line(request.server)}/{one_line(request.tool)}"
+    return [f"Allow this call of an MCP server's tool, {called}?", f"  with {shown}"]
 
 
 def _paths(paths: tuple[str, ...]) -> str:

@@ -120,7 +120,7 @@ class TurnRecord:
             case PlanUpdate(plan=plan):
                 self._plan = plan
             case TokenCount():
-                self._usage += _usage_of(msg)
+                self._usage += msg.usage()
             case Warning(message=text):
                 self._warnings.append(text)
             case Error(message=text):
@@ -224,14 +224,3 @@ class TurnRecord:
             case McpApprovalRequest():
                 what = f"{msg.server}/{msg.tool}"
         self._approvals[msg.approval_id] = Approval(approval_id=msg.approval_id, what=what)
-
-
-def _usage_of(count: TokenCount) -> TokenUsage:
-    return TokenUsage(
-        input_tokens=count.input_tokens,
-        cached_input_tokens=count.cached_input_tokens or 0,
-        cache_write_input_tokens=count.cache_write_input_tokens or 0,
-        output_tokens=count.output_tokens,
-        reasoning_output_tokens=count.reasoning_output_tokens or 0,
-        total_tokens=count.total_tokens,
-    )

@@ -17,6 +17,7 @@ from codex_protocol.policy import (
     SandboxMode,
     SandboxPolicy,
     WorkspaceWrite,
+    plain_policy,
 )
 
 E = TypeVar("E", ApprovalPolicy, Effort, SandboxMode)
@@ -64,13 +65,7 @@ def sandbox_policy(sandbox: str | SandboxPolicy) -> SandboxPolicy:
     """
     if isinstance(sandbox, ReadOnly | WorkspaceWrite | DangerFullAccess):
         return sandbox
-    match one_of(SandboxMode, sandbox, "sandbox"):
-        case SandboxMode.READ_ONLY:
-            return ReadOnly()
-        case SandboxMode.WORKSPACE_WRITE:
-            return WorkspaceWrite()
-        case SandboxMode.DANGER_FULL_ACCESS:
-            return DangerFullAccess()
+    return plain_policy(one_of(SandboxMode, sandbox, "sandbox"))
 
 
 def approval_policy(policy: str) -> ApprovalPolicy:

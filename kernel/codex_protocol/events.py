@@ -261,6 +261,17 @@ class TokenCount(_Event, tag="token_count", frozen=True, kw_only=True):
     total: TokenUsage | None = None
     model_context_window: int | None = None
 
+    def usage(self) -> TokenUsage:
+        """Of the response."""
+        return TokenUsage(
+            input_tokens=self.input_tokens,
+            cached_input_tokens=self.cached_input_tokens or 0,
+            cache_write_input_tokens=self.cache_write_input_tokens or 0,
+            output_tokens=self.output_tokens,
+            reasoning_output_tokens=self.reasoning_output_tokens or 0,
+            total_tokens=self.total_tokens,
+        )
+
 
 class AgentMessage(_Event, tag="agent_message", frozen=True, kw_only=True):
     """The model said something, whole."""

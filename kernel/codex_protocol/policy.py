@@ -67,6 +67,17 @@ def mode_of(policy: SandboxPolicy) -> SandboxMode:
             return SandboxMode.DANGER_FULL_ACCESS
 
 
+def plain_policy(mode: SandboxMode) -> SandboxPolicy:
+    """The policy of that name, without details."""
+    match mode:
+        case SandboxMode.READ_ONLY:
+            return ReadOnly()
+        case SandboxMode.WORKSPACE_WRITE:
+            return WorkspaceWrite()
+        case SandboxMode.DANGER_FULL_ACCESS:
+            return DangerFullAccess()
+
+
 def has_network(policy: SandboxPolicy) -> bool:
     """Whether commands under the policy reach the host's network."""
     return isinstance(policy, DangerFullAccess) or (isinstance(policy, WorkspaceWrite) and policy.network_access)

@@ -31,7 +31,6 @@ from codex_protocol.events import (
     TaskStarted,
     ThreadNameUpdated,
     TokenCount,
-    TokenUsage,
     TurnAborted,
     TurnDiff,
 )
@@ -401,14 +400,7 @@ def _workbench_line(payload: msgspec.Struct) -> bytes:
 
 
 def _token_count(msg: TokenCount) -> WrittenTokenCount:
-    last = TokenUsage(
-        input_tokens=msg.input_tokens,
-        cached_input_tokens=msg.cached_input_tokens or 0,
-        cache_write_input_tokens=msg.cache_write_input_tokens or 0,
-        output_tokens=msg.output_tokens,
-        reasoning_output_tokens=msg.reasoning_output_tokens or 0,
-        total_tokens=msg.total_tokens,
-    )
+    last = msg.usage()
     return WrittenTokenCount(
         info=WrittenTokenInfo(
             total_token_usage=WrittenUsage.of(msg.total or last),

@@ -238,14 +238,7 @@ class JsonEvents:
         if event.total is not None:
             self._usage = event.total
         else:
-            self._usage += TokenUsage(
-                input_tokens=event.input_tokens,
-                cached_input_tokens=event.cached_input_tokens or 0,
-                cache_write_input_tokens=event.cache_write_input_tokens or 0,
-                output_tokens=event.output_tokens,
-                reasoning_output_tokens=event.reasoning_output_tokens or 0,
-                total_tokens=event.total_tokens,
-            )
+            self._usage += event.usage()
 
     def _turn_ended(self, error: str | None) -> list[Line]:
         lines: list[Line] = []

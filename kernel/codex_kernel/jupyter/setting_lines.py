@@ -15,14 +15,12 @@ from codex_protocol.events import ThreadNameUpdated, TurnContextChanged
 from codex_protocol.ops import OverrideTurnContext, SetThreadName
 from codex_protocol.policy import (
     ApprovalPolicy,
-    DangerFullAccess,
     Effort,
-    ReadOnly,
     SandboxMode,
     SandboxPolicy,
     Summary,
-    WorkspaceWrite,
     mode_of,
+    plain_policy,
 )
 from codex_render.safe_text import one_line
 
@@ -166,13 +164,7 @@ def policy_for(config: Config | None, mode: SandboxMode) -> SandboxPolicy:
     """The policy of that name; with the details the settings give where they name the same one."""
     if config is not None and mode_of(config.sandbox_policy) is mode:
         return config.sandbox_policy
-    match mode:
-        case SandboxMode.READ_ONLY:
-            return ReadOnly()
-        case SandboxMode.WORKSPACE_WRITE:
-            return WorkspaceWrite()
-        case SandboxMode.DANGER_FULL_ACCESS:
-            return DangerFullAccess()
+    return plain_policy(mode)
 
 
 def _directory(cwd: Path, value: str) -> Path:

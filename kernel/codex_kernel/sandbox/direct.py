@@ -13,11 +13,12 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from codex_kernel.sandbox.inlet import Inlet
-from codex_kernel.sandbox.interface import Chunk, Command, Exit, Stream
+from codex_kernel.sandbox.interface import Command, Exit, Stream
 from codex_kernel.sandbox.process import Ending
+from codex_kernel.sandbox.process_streams import ProcessStreams
 from codex_kernel.sandbox.stream import Output
 from codex_protocol.errors import SandboxError
 
@@ -82,7 +83,7 @@ def _pipes(command: Command) -> _Ends:
     return None, ours, (inlet, out[1], err[1])
 
 
-class DirectProcess:
+class DirectProcess(ProcessStreams):
     """Implements `Process` over a process group."""
 
     def __init__(
@@ -95,9 +96,9 @@ class DirectProcess:
         describe: Callable[[Ending], Exit],
     ) -> None:
         """Own the descriptors."""
+        super().__init__(confined=confined)
         loop = asyncio.get_running_loop()
         self._child = child
-        self._confined = confined
         self._describe = describe
         self._master = master
         for fd in {*ours.values(), *([master] if master is not None else [])}:
@@ -109,37 +110,6 @@ class DirectProcess:
         keyboard = ours.get("stdin", master)
         self._inlet = Inlet(loop, keyboard, terminal=master is not None) if keyboard is not None else None
         self._ended = loop.create_task(self._attend())
-
-    @property
-    def confined(self) -> bool:
-        """See `Process`."""
-        return self._confined
-
-    async def output(self) -> AsyncIterator[Chunk]:
-        """See `Process`."""
-        async for chunk in self._output.chunks():
-            yield chunk
-
-    async def wait(self) -> Exit:
-        """See `Process`."""
-        return await asyncio.shield(self._ended)
-
-    async def write(self, data: bytes) -> None:
-        """See `Process`."""
-        if self._inlet is None:
-            raise SandboxError("The command has no standard input.")
-        await self._inlet.write(data)
-
-    def close_stdin(self) -> None:
-        """See `Process`."""
-        if self._inlet is not None:
-            self._inlet.close_soon()
-
-    def resize(self, rows: int, columns: int) -> None:
-        """See `Process`."""
-        if self._master is not None and not self._ended.done():
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def interrupt(self) -> None:
         """See `Process`."""
@@ -158,19 +128,15 @@ class DirectProcess:
         """See `Process`."""
         self.kill()
         await self.wait()
-        self._output.discard()
+        self._discard_output()
 
     async def _attend(self) -> Exit:
         code = await self._child.wait()
         self._kill_group()
-        self._output.finish()
-        if self._inlet is not None:
-            self._inlet.close()
-        if self._master is not None:
-            os.close(self._master)
-            self._master = None
+        tail = self._last_output()
+        self._close_input()
         number = -code if code < 0 else 0
-        return self._describe(Ending(128 + number if number else code, number, [], self._output.tail()))
+        return self._describe(Ending(128 + number if number else code, number, [], tail))
 
     def _kill_group(self) -> None:
         with contextlib.suppress(OSError):

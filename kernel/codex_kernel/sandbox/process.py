@@ -8,15 +8,14 @@ import fcntl
 import os
 import signal
 import struct
-import termios
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codex_kernel.sandbox.inlet import Inlet
 from codex_kernel.sandbox.inside import wire
-from codex_kernel.sandbox.interface import Chunk, Exit, Stream
+from codex_kernel.sandbox.interface import Exit, Stream
+from codex_kernel.sandbox.process_streams import ProcessStreams
 from codex_kernel.sandbox.stream import Output
-from codex_protocol.errors import SandboxError
 
 if TYPE_CHECKING:
     import _socket
@@ -52,7 +51,7 @@ class Ending:
         self.tail = tail
 
 
-class HelperProcess:
+class HelperProcess(ProcessStreams):
     """Implements `Process` over the control socket of one init."""
 
     def __init__(
@@ -73,24 +72,16 @@ class HelperProcess:
             namespaced: Whether killing the init kills the tree.
             describe: Puts an ending into words; called once.
         """
+        super().__init__(confined=confined)
         self._loop = loop
         self._control = control
-        self._confined = confined
         self._namespaced = namespaced
         self._describe = describe
-        self._output: Output | None = None
-        self._inlet: Inlet | None = None
-        self._master: int | None = None
         self._pidfd = -1
         self._started: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[Exit] = loop.create_future()
         self._on_end: list[Callable[[], None]] = []
         loop.add_reader(control.fileno(), self._on_control)
-
-    @property
-    def confined(self) -> bool:
-        """See `Process`."""
-        return self._confined
 
     def use_pipes(self, streams: dict[int, Stream], stdin: int | None) -> None:
         """Own the reading ends, and the writing end of stdin."""
@@ -112,33 +103,6 @@ class HelperProcess:
             NotStarted: It never will.
         """
         await asyncio.shield(self._started)
-
-    async def output(self) -> AsyncIterator[Chunk]:
-        """See `Process`."""
-        if self._output is not None:
-            async for chunk in self._output.chunks():
-                yield chunk
-
-    async def wait(self) -> Exit:
-        """See `Process`."""
-        return await asyncio.shield(self._ended)
-
-    async def write(self, data: bytes) -> None:
-        """See `Process`."""
-        if self._inlet is None:
-            raise SandboxError("The command has no standard input.")
-        await self._inlet.write(data)
-
-    def close_stdin(self) -> None:
-        """See `Process`."""
-        if self._inlet is not None:
-            self._inlet.close_soon()
-
-    def resize(self, rows: int, columns: int) -> None:
-        """See `Process`."""
-        if self._master is not None and not self._ended.done():
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def interrupt(self) -> None:
         """See `Process`."""
@@ -169,8 +133,7 @@ class HelperProcess:
                 async with asyncio.timeout(_GIVE_UP_S):
                     await self.wait()
         self._free()
-        if self._output is not None:
-            self._output.discard()
+        self._discard_output()
 
     def _on_control(self) -> None:
         try:
@@ -232,11 +195,7 @@ class HelperProcess:
     def _end(self, code: int, number: int, notes: list[str]) -> None:
         if self._ended.done():
             return
-        tail = b""
-        if self._output is not None:
-            self._output.finish()
-            tail = self._output.tail()
-        self._ended.set_result(self._describe(Ending(code, number, notes, tail)))
+        self._ended.set_result(self._describe(Ending(code, number, notes, self._last_output())))
         self._free()
         for callback in self._on_end:
             callback()
@@ -244,11 +203,7 @@ class HelperProcess:
 
     def _free(self) -> None:
         """Everything but output that was not taken yet."""
-        if self._inlet is not None:
-            self._inlet.close()
-        if self._master is not None:
-            os.close(self._master)
-            self._master = None
+        self._close_input()
         if self._control.fileno() >= 0:
             self._loop.remove_reader(self._control.fileno())
             self._control.close()

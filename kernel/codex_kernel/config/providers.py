@@ -5,6 +5,7 @@ Source: spec/model-api.md section 7. Unlike there, an entry with a built-in id c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -32,6 +33,9 @@ def all_providers(
     return providers
 
 
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+([/?#]|$)")
+
+
 def check_provider(provider_id: str, provider: ModelProvider) -> None:
     """Refuse what could never work, before the first request.
 
@@ -39,9 +43,9 @@ def check_provider(provider_id: str, provider: ModelProvider) -> None:
         ConfigError: The base URL is no web address.
     """
     url = provider.base_url
-    if url is not None and not url.startswith(("http://", "https://")):
+    if url is not None and not _WEB_ADDRESS.match(url):
         raise ConfigError(
-            f"The base URL of provider {provider_id!r} is {url!r}; it must start with http:// or https://.",
+            f"The base URL of provider {provider_id!r} is {url!r}; it must start with http:// or https:// and a host.",
             key=f"model_providers.{provider_id}.base_url",
         )
     if url is None and provider_id not in {"openai", DEMO} and not provider.requires_openai_auth:

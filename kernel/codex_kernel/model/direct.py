@@ -7,6 +7,8 @@ us and the provider (`through_httpx.py`). Imported only when a request is made.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -102,7 +104,7 @@ class DirectClient:
         except TimeoutError:
             raise HttpFault(f"{origin.host}:{origin.port} did not answer in {self._connect_s:g} s.") from None
         except OSError as error:  # also what TLS refuses: ssl.SSLError is one
-            raise HttpFault(f"{origin.host}:{origin.port}: {_words(error)}") from None
+            raise HttpFault(_words(error)) from None
         except UnicodeError:  # a label of more than 63 characters
             raise Unsendable(f"{origin.host[:80]!r} is no name of a host") from None
         return connection
@@ -340,4 +342,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _words(error: OSError) -> str:
+    found = re.search(r"\[Errno (\d+)\] Connect call failed", str(error))  # asyncio's words name numeric addresses
+    if found:
+        return os.strerror(int(found[1]))
     return error.strerror or str(error) or type(error).__name__

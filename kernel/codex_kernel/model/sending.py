@@ -176,7 +176,8 @@ class _Refusal:
         from codex_kernel.model.failures import duration_text, status_line
 
         if self.status is None:
-            return ModelError(f"{self.problem} ({retries} retries did not help)")
+            tried = f" ({retries} {'retry' if retries == 1 else 'retries'} did not help)" if retries else ""
+            return ModelError(self.problem + tried)
         text = f"exceeded retry limit, last status: {status_line(self.status)}"
         if self._wait_s is not None and self.delay_s(1) is None:
             text = f"{status_line(self.status)}: {provider.name} asks to wait {duration_text(int(self._wait_s))}"

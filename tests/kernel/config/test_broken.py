@@ -48,6 +48,11 @@ from tests.kernel.config.conftest import Load
             '[mcp_servers.a]\ncommand = "x"\ntool_timeout_sec = nan',
             "line 3: mcp_servers.a.tool_timeout_sec must be mor",
         ),
+        (
+            'model_provider = "m"\n[model_providers.m]\nbase_url = "http://"',
+            "line 3: The base URL of provider 'm' is 'htt",
+        ),
+        ('model_provider = "m"\n[model_providers.m]\nbase_url = "http://a b/v1"', "and a host."),
         ('\nmodel = " "', "line 2: The model's name is empty."),
         ('chatgpt_base_url = "x"', "line 1: chatgpt_base_url must start with http:// or https://."),
         ('model_instructions_file = "/"', "line 1: The instructions file / is a directory."),

@@ -5,10 +5,12 @@ import sys
 import httpx
 import pytest
 
+from codex_kernel.model import through_httpx
 from codex_kernel.model.direct import DirectClient
 from codex_kernel.model.http import HttpLease, is_loopback, make_client, uses_proxy
 from codex_kernel.model.interface import Completed
 from codex_kernel.model.through_httpx import import_httpx
+from codex_protocol.errors import ConfigError, ModelError, StreamClosed
 from tests.support.http_client import collect, make
 from tests.support.one_request import request_of, server
 
@@ -46,6 +48,52 @@ async def test_requests_go_through_the_proxy_the_system_names(monkeypatch: pytes
         client = make(make_client(not uses_proxy("http://provider.test/v1")))
         assert await collect(client) == [Completed("r", None)]
     assert seen[0].startswith(b"POST http://provider.test/v1/responses HTTP/1.1")
+
+
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("ALL_PROXY", "socks4://p:1", "ALL_PROXY names no proxy that can be used: socks4:// is none of http, https, s"),
+        ("https_proxy", "ftp://u:secret@p", "https_proxy names no proxy that can be used: ftp:// is none of"),
+        ("HTTP_PROXY", "http://[::1", "HTTP_PROXY names no proxy that can be used: Invalid port: ':1'."),
+    ],
+)
+def test_a_variable_that_names_no_proxy_is_told(
+    variable: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_proxies(monkeypatch)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as raised:
+        make_client(direct=False)
+    assert str(raised.value).startswith(says)
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_proxy_that_does_not_answer_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_proxies(monkeypatch)
+    monkeypatch.setenv("http_proxy", "http://u:secret@127.0.0.1:1")
+    with pytest.raises(ModelError, match=r"provider\.test: .* \(through the proxy 127\.0\.0\.1:1\)$"):
+        await collect(make(make_client(direct=False), request_max_retries=0))
+
+
+async def test_a_way_that_keeps_no_time_limit_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Greeting(httpx.AsyncBaseTransport):  # as httpx greets a SOCKS proxy
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    for name in ("CONNECT_TIMEOUT_S", "WRITE_TIMEOUT_S"):
+        monkeypatch.setattr(through_httpx, name, 0.1)
+    http = through_httpx.HttpxClient(httpx.AsyncClient(transport=Greeting()))
+    client = make(http, request_max_retries=0, stream_max_retries=0, stream_idle_timeout_ms=100)
+    with pytest.raises(StreamClosed, match="sent nothing for"):
+        await collect(client)
 
 
 async def test_users_of_one_kind_share_a_client_and_the_last_one_closes_it() -> None:

@@ -55,9 +55,10 @@ async def test_ends_of_every_kind_mixed_leave_nothing_in_agent_or_helper(sandbox
     (helper,) = helpers()
     here, there = len(os.listdir("/proc/self/fd")), await settled(helper)
     chance = random.Random(4711)
+    seconds = f"66.{os.getpid()}"
 
     async def one(kind: int) -> None:
-        script = "(setsid sleep 66.5 &); echo up; sleep 0.01; exit 1"
+        script = f"(setsid sleep {seconds} &); echo up; sleep 0.01; exit 1"
         if kind == 0:
             with contextlib.suppress(SandboxError):
                 await sandbox.start(site.command("no-such-program"))
@@ -87,7 +88,7 @@ async def test_ends_of_every_kind_mixed_leave_nothing_in_agent_or_helper(sandbox
     assert helpers() == [helper]
     assert await settled(helper) == there
     assert len(os.listdir("/proc/self/fd")) == here
-    assert not _running("66.5")
+    assert not _running(seconds)
 
 
 def _running(word: str) -> list[str]:

@@ -55,11 +55,12 @@ async def test_two_hundred_commands_leave_nothing(sandbox, site) -> None:
     await shell(sandbox, site, "true")
     await shell(sandbox, site, "true", pty=True)
     before = descriptors(), mounts(), os.listdir(site.workspace)
+    marker = f"61.{os.getpid()}"
     for number in range(200):
-        result = await shell(sandbox, site, "(setsid sleep 61.5 &); exit 3", pty=number % 4 == 0)
+        result = await shell(sandbox, site, f"(setsid sleep {marker} &); exit 3", pty=number % 4 == 0)
         assert result.code == 3
     assert (descriptors(), mounts(), os.listdir(site.workspace)) == before
-    assert processes_with("61.5") == []
+    assert processes_with(marker) == []
     await asyncio.sleep(0.05)  # the last init is being collected
     assert len(descendants(os.getpid())) <= 3
 
@@ -93,12 +94,13 @@ async def test_a_helper_stays_below_twelve_megabytes(sandbox, site) -> None:
 async def test_sixteen_at_once_all_finish_and_leave_nothing(sandbox, site) -> None:
     await shell(sandbox, site, "true")
     before = descriptors()
+    marker = f"62.{os.getpid()}"
     for _ in range(5):
-        scripts = [f"sleep 0.0{n % 10}; echo {n}; (setsid sleep 62.5 &); exit {n}" for n in range(16)]
+        scripts = [f"sleep 0.0{n % 10}; echo {n}; (setsid sleep {marker} &); exit {n}" for n in range(16)]
         results = await asyncio.gather(*(shell(sandbox, site, script) for script in scripts))
         assert [(result.stdout, result.code) for result in results] == [(f"{n}\n", n) for n in range(16)]
     assert descriptors() == before
-    assert processes_with("62.5") == []
+    assert processes_with(marker) == []
 
 
 AGENT = """

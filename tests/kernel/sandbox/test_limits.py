@@ -93,7 +93,7 @@ async def test_a_disk_filler_is_ended_with_a_sentence(site) -> None:
     floor = free.f_bavail * free.f_frsize - 64 * MIB
     site.settings = small_limits(min_free_disk_bytes=floor)
     sandbox = site.sandbox()
-    result = await shell(sandbox, site, "for n in 1 2 3 4 5 6; do head -c 30M /dev/zero > f$n; done; sleep 30")
+    result = await shell(sandbox, site, "for n in $(seq 20); do head -c 30M /dev/zero > f$n; done; sleep 30")
     await sandbox.aclose()
     assert "were left on the disk" in (result.exit.killed_because or "")
 

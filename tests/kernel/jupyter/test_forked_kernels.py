@@ -13,6 +13,7 @@ import pytest
 
 from codex_client.fork_server import start_kernel
 from codex_protocol.errors import CodexError
+from codex_protocol.fork import server_name
 from codex_protocol.kernel_options import KernelOptions
 from codex_store.home import Home
 from codex_store.running import running_threads
@@ -170,8 +171,8 @@ def test_another_user_can_neither_connect_nor_read_the_key(home: ForkHome, tmp_p
     kernel = home.start()
     home.client(kernel)
     places = [f"{kernel.connection['ip']}-{port}" for port in range(1, 6)]
-    places += [str(path) for path in (home.root / "workbench/run").glob("fork-*.sock")]
-    assert len(places) == 6
+    places.append(str(Home(root=home.root).socket_path(f"{server_name(str(home.root))}.sock")))
+    assert all(Path(place).is_socket() for place in places)
     script = (
         "import socket, sys\n"
         "for place in sys.argv[2:]:\n"

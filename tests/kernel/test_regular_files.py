@@ -51,8 +51,9 @@ def test_what_is_no_file_is_an_error_of_the_system(name: str) -> None:
     ],
 )
 def test_nobody_waits_for_a_pipe_that_lies_where_a_file_ought_to(
-    tmp_path: Path, name: str, read: Callable[[Path], object]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, read: Callable[[Path], object]
 ) -> None:
+    monkeypatch.setattr("codex_kernel.sandbox.git._HEAD_TIMEOUT_S", 0.5)  # git itself does wait, twice
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
     os.mkfifo(file)

@@ -38,10 +38,16 @@ def readable_copy(*tests: str) -> Iterator[Path]:
         shutil.copytree(Path(msgspec.__file__).parent, folder / "msgspec")
         for name in tests:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_all(folder)
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def compile_all(folder: Path) -> None:
+    """Have the system's Python compile once what its many short runs import, and may not write."""
+    subprocess.run([_SYSTEM_PYTHON, "-m", "compileall", "-q", folder], check=True)
 
 
 @contextmanager

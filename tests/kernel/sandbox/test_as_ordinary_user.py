@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ordinary_user import compile_all
+
 pytestmark = pytest.mark.needs_root
 
 ROOT = Path(__file__).parents[3]
@@ -57,6 +59,7 @@ def copy() -> Iterator[Path]:
                 target = folder / "lib" / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(str(distribution.locate_file(file))), target)
+    compile_all(folder)
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     yield folder
     shutil.rmtree(folder)

@@ -91,6 +91,8 @@ class Connection:
         self._replies: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching_up: asyncio.Task[None] | None = None
+        self._replay: asyncio.Task[Attached] | None = None
+        """What `_catching_up` asks the kernel."""
         self._closed = False
         self._wire = _wire_of(info)
         self._control: zmq.asyncio.Socket
@@ -363,13 +365,25 @@ class Connection:
 
     async def _catch_up(self) -> None:
         try:
-            attached = await self._attached(Replay(client=self.client, since=self._order.position), _REPLY_S)
+            attached = await self._replayed()
         except KernelLost as error:
             self._lose(error)
         except CodexError as error:
             self._lose(KernelLost(f"the thread cannot be followed any more: {error}"))
         else:
             self._tell(self._order.take_attached(attached))
+
+    async def _replayed(self) -> Attached:
+        """What came since the last event that was told; asked as often as the kernel goes and comes back meanwhile."""
+        while True:
+            replay = Replay(client=self.client, since=self._order.position)
+            self._replay = asyncio.ensure_future(self._attached(replay, _REPLY_S))
+            try:
+                return await self._replay
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
 
     async def _attached(self, request: Attach | Replay, timeout_s: float) -> Attached:
         reply = await self.ask(request, timeout_s=timeout_s)
@@ -405,6 +419,8 @@ class Connection:
             except CodexError:
                 return True
             self._tell(self._order.take_attached(attached))
+            if self._replay is not None:
+                self._replay.cancel()  # the question may have gone with the connection
             self._look_for_gap()
             return False
         finally:

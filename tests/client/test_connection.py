@@ -14,7 +14,7 @@ from codex_client.connection import Connection
 from codex_client.errors import KernelLost
 from codex_protocol.attach import Position, Replay, Snapshot
 from codex_protocol.errors import ThreadError, UsageError
-from codex_protocol.events import BackgroundEvent, NumberedEvent
+from codex_protocol.events import BackgroundEvent, Event, NumberedEvent
 from codex_protocol.ops import Interrupt
 from tests.support.fake_kernel import FakeKernel
 
@@ -165,6 +165,21 @@ async def test_a_kernel_that_is_back_is_attached_to_again(kernel: FakeKernel, tm
         await connection.catch_up()
         assert told.numbers == [1, 2]
         assert not told.lost
+        await connection.aclose()
+
+
+async def test_a_question_that_went_with_the_connection_is_asked_again(kernel: FakeKernel, tmp_path: Path) -> None:
+    connection, told = await attached(kernel)
+    kernel.silent = True
+    answered = asyncio.ensure_future(connection.catch_up())
+    async with asyncio.timeout(10):
+        await kernel.passed_over.wait()
+    await kernel.die()
+    again = FakeKernel(tmp_path)
+    again.events = [NumberedEvent("boot-1", 1, Event("", BackgroundEvent(message="1")))]
+    async with again, asyncio.timeout(10):
+        await answered
+        assert told.numbers == [1]
         await connection.aclose()
 
 

@@ -66,6 +66,8 @@ class FakeKernel:
         """Events up to this number cannot be replayed."""
         self.refuse: str | None = None
         self.silent = False
+        self.passed_over = asyncio.Event()
+        """Set when it was asked something while `silent`."""
         self.answers: dict[str, Any] = {}
         self.session = Session(key=b"secret")
         self._task: asyncio.Task[None] | None = None
@@ -120,6 +122,7 @@ class FakeKernel:
             except ValueError:  # a wrong signature
                 continue
             if self.silent:
+                self.passed_over.set()
                 continue
             reply = self._reply(decode_request(message["content"]))
             out = self.session.msg("codex_reply", msgspec.to_builtins(reply), parent=message["header"])

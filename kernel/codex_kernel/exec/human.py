@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,9 @@ from codex_render.command_words import describe, script_of
 from codex_render.safe_text import one_line, visible
 from codex_render.screen import Screen
 from codex_render.terminal import Paint, plan_lines
+
+if TYPE_CHECKING:
+    from codex_render.markdown_colours import MarkdownColours
 
 _SLOW_S = 2.0
 
@@ -57,6 +61,7 @@ class HumanView:
         self._asked: dict[str, str] = {}
         self._held: str | None = None  # a message that may turn out to be the last answer
         self._streamed: list[str] = []
+        self._colours: MarkdownColours | None = None  # of the message that is streamed
         self._thought: list[str] = []
         self._titled: set[str] = set()
         self._announced: str | None = None  # the call whose title is the last thing on the screen
@@ -98,7 +103,7 @@ class HumanView:
         """Take the status line away for good."""
         self._done = True
         if self._streamed:
-            self._screen.fresh_line()
+            self._end_line()
         self._screen.set_status("")
 
     def notice(self, text: str) -> None:
@@ -210,19 +215,22 @@ class HumanView:
         if not self._streamed:
             self._heading_off()
             self._screen.line()
+            self._begin_colours()
         self._streamed.append(delta)
-        self._screen.put(visible(delta))
+        self._say(delta)
 
     def _message(self, message: str) -> None:
         if self._streamed:
             said = "".join(self._streamed)
             if message.startswith(said):
-                self._screen.put(visible(message[len(said) :]))
+                self._say(message[len(said) :])
             else:
+                self._end_line()
                 self._screen.line()
-                self._screen.put(visible(message))
+                self._begin_colours()
+                self._say(message)
             self._streamed.clear()
-            self._screen.fresh_line()
+            self._end_line()
             self._announced = None
             return
         self._settle_message(final=False)
@@ -238,8 +246,23 @@ class HumanView:
 
     def _drop_streamed(self) -> None:
         if self._streamed:
-            self._screen.fresh_line()
+            self._end_line()
             self._streamed.clear()
+
+    def _begin_colours(self) -> None:
+        if self._paint.on:
+            from codex_render.markdown_colours import MarkdownColours
+
+            self._colours = MarkdownColours()
+
+    def _say(self, text: str) -> None:
+        text = visible(text)
+        self._screen.put(self._colours.feed(text) if self._colours is not None else text)
+
+    def _end_line(self) -> None:
+        if self._colours is not None:
+            self._screen.put(self._colours.end())
+        self._screen.fresh_line()
 
     def _thinking(self, event: ev.AgentReasoningDelta | ev.AgentReasoningSectionBreak) -> None:
         if isinstance(event, ev.AgentReasoningDelta):

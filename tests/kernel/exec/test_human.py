@@ -1,3 +1,4 @@
+import re
 from pathlib import PurePath
 
 import pytest
@@ -15,7 +16,14 @@ PLAIN = Paint(False)
 class Reader:
     """What a person sees; time stands still unless it is moved."""
 
-    def __init__(self, *, live: bool = False, answer_elsewhere: bool = False, hide_reasoning: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        live: bool = False,
+        answer_elsewhere: bool = False,
+        hide_reasoning: bool = False,
+        paint: Paint = PLAIN,
+    ) -> None:
         self.written = ""
         self.now = 100.0
         screen = Screen(self._take, live=live, width=lambda: 100)
@@ -26,7 +34,7 @@ class Reader:
             answer_elsewhere=answer_elsewhere,
             hide_reasoning=hide_reasoning,
         )
-        self.view = HumanView(screen, PLAIN, options, now=lambda: self.now)
+        self.view = HumanView(screen, paint, options, now=lambda: self.now)
 
     def _take(self, data: bytes) -> None:
         self.written += data.decode()
@@ -282,3 +290,13 @@ def test_every_event_of_the_vocabulary_is_taken():
     for event in every_event():
         reader.view.show(event)
     reader.view.finish()
+
+
+def test_an_answer_that_streams_in_colour_says_the_same_with_its_marks_coloured() -> None:
+    deltas = [ev.AgentMessageDelta(delta=piece) for piece in ("It is **", "bold** and `co", "de`.\n\n``", "`\nx\n```")]
+    message = ev.AgentMessage(message="".join(delta.delta for delta in deltas))
+    plain = Reader(live=True).shows(*deltas, message)
+    coloured = Reader(live=True, paint=Paint(True)).shows(*deltas, message)
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+    assert "\x1b[1m**bold**\x1b[22m" in coloured
+    assert "\x1b[36m`code`\x1b[39m" in coloured

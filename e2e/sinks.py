@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from codex_protocol import events as ev
-from codex_protocol.policy import ApprovalPolicy, ReviewDecision, WorkspaceWrite
+from codex_protocol.file_changes import AddedFile, FileChange
+from codex_protocol.policy import ApprovalPolicy, ReviewDecision, SandboxFacts, WorkspaceWrite
 from codex_protocol.rules import RuleSuggestion
 
 CORPUS = (
@@ -32,8 +33,8 @@ CORPUS = (
 )
 
 
-def _changes(bad: str) -> dict[str, ev.FileChange]:
-    return {f"/w/{bad.replace('/', '_')[:80]}": ev.FileChange(add=ev.AddedFile(f"{bad}\n"))}
+def _changes(bad: str) -> dict[str, FileChange]:
+    return {f"/w/{bad.replace('/', '_')[:80]}": FileChange(add=AddedFile(f"{bad}\n"))}
 
 
 def _invocation(bad: str) -> ev.McpInvocation:
@@ -62,7 +63,7 @@ SINKS: dict[str, Callable[[str], list[ev.EventMsg]]] = {
             name=bad,
             branch=bad,
             sandbox_policy=WorkspaceWrite(),
-            sandbox=ev.SandboxFacts(rung=3, summary=bad, notice=bad),
+            sandbox=SandboxFacts(rung=3, summary=bad, notice=bad),
         ),
         ev.TurnContextChanged(
             cwd=f"/w/{bad}", approval_policy=ApprovalPolicy.ON_REQUEST, sandbox_policy=WorkspaceWrite(), model=bad
@@ -131,7 +132,7 @@ SINKS: dict[str, Callable[[str], list[ev.EventMsg]]] = {
             cwd=bad,
             reason=bad,
             would_touch=(bad,),
-            sandbox=ev.SandboxFacts(rung=1, summary=bad, notice=bad),
+            sandbox=SandboxFacts(rung=1, summary=bad, notice=bad),
             suggestions=(RuleSuggestion(prefixes=((bad, bad),), would_allow=(bad,)),),
         )
     ],

@@ -10,15 +10,9 @@ from codex_app.asked import Answer
 from codex_app.forms import fields_of, filled_in
 from codex_app.words import relative
 from codex_protocol.errors import UsageError
-from codex_protocol.events import (
-    ApplyPatchApprovalRequest,
-    ApprovalRequest,
-    ElicitationRequest,
-    ExecApprovalRequest,
-    SandboxFacts,
-)
+from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalRequest, ElicitationRequest, ExecApprovalRequest
 from codex_protocol.ops import ElicitationAnswer, ExecApproval, McpApproval, Op, PatchApproval
-from codex_protocol.policy import ReviewDecision
+from codex_protocol.policy import ReviewDecision, SandboxFacts
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import RuleAmendment
 from codex_render.command_words import describe, script_of

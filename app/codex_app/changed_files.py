@@ -9,7 +9,7 @@ from typing import Any
 from codex_app.diff_parts import part_views
 from codex_protocol.changes import ChangedFile, Changes, RevertPart
 from codex_protocol.errors import UsageError
-from codex_protocol.events import FileChange, UpdatedFile
+from codex_protocol.file_changes import FileChange, UpdatedFile
 from codex_protocol.ops import RevertChanges
 from codex_render import diff_html
 from codex_render.diff_files import FileDiff, of_change, parse_diff

@@ -14,7 +14,7 @@ from codex_app.diff_parts import part_views
 from codex_app.gaps import Gap, gap_at
 from codex_app.words import relative
 from codex_protocol.errors import UsageError
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_protocol.review import HunkChoice
 from codex_render import diff_html
 from codex_render.diff_files import FileDiff, Hunk, of_change

@@ -9,7 +9,6 @@ import msgspec
 
 from codex_app.entries import CommandEntry, Entry, PatchEntry, TextEntry
 from codex_app.words import file_fields, relative
-from codex_protocol.events import ParsedCommand
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -22,6 +21,7 @@ from codex_protocol.items import (
     Reasoning,
     item_from_object,
 )
+from codex_protocol.parsed_commands import ParsedCommand
 from codex_render.amounts import duration
 from codex_render.command_words import Described, describe
 from codex_render.patch_diff import files_of_patch

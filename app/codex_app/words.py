@@ -9,14 +9,8 @@ from typing import Any
 
 import msgspec
 
-from codex_protocol.events import (
-    ExecCommandBegin,
-    FileChange,
-    PlanStep,
-    SessionConfigured,
-    TokenCount,
-    TurnContextChanged,
-)
+from codex_protocol.events import ExecCommandBegin, PlanStep, SessionConfigured, TokenCount, TurnContextChanged
+from codex_protocol.file_changes import FileChange
 from codex_protocol.policy import mode_of
 from codex_render.command_words import describe, script_of
 from codex_render.diff_files import FileDiff, of_changes

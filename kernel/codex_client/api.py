@@ -20,7 +20,8 @@ from codex_client.portal import Portal
 from codex_client.results import TurnResult
 from codex_client.thread_settings import Settings
 from codex_protocol.changes import Changes
-from codex_protocol.events import ChangesReverted, EventMsg, TokenUsage, TurnContextChanged
+from codex_protocol.events import ChangesReverted, EventMsg, TurnContextChanged
+from codex_protocol.token_usage import TokenUsage
 from codex_store.home import Home
 from codex_store.thread_info import ThreadInfo
 

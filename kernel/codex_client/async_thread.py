@@ -28,7 +28,6 @@ from codex_protocol.events import (
     SessionConfigured,
     ThreadNameUpdated,
     TokenCount,
-    TokenUsage,
     TurnContextChanged,
     UserMessage,
 )
@@ -46,6 +45,7 @@ from codex_protocol.ops import (
     UserInputItem,
 )
 from codex_protocol.policy import ApprovalPolicy, Effort
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_client.export.thread import Exported, Format

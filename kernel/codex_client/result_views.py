@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from codex_client.results import AgentText, CommandRun, Item, PatchRun, Thought, ToolRun, TurnResult, WebSearch
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_render.amounts import count, duration
 from codex_render.diff_rows import counts, rows_of_change
 from codex_render.excerpt import excerpt

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from codex_protocol.events import FileChange, PlanStep, TokenUsage
+from codex_protocol.events import PlanStep
+from codex_protocol.file_changes import FileChange
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.token_usage import TokenUsage
 
 Status = Literal["running", "completed", "interrupted", "failed"]
 

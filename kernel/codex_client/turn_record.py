@@ -42,13 +42,13 @@ from codex_protocol.events import (
     TaskComplete,
     TaskStarted,
     TokenCount,
-    TokenUsage,
     TurnAborted,
     TurnDiff,
     Warning,
     WebSearchBegin,
     WebSearchEnd,
 )
+from codex_protocol.token_usage import TokenUsage
 from codex_render.command_words import script_of
 
 

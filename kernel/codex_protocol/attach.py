@@ -26,13 +26,13 @@ from codex_protocol.events import (
     ApprovalRequest,
     Event,
     NumberedEvent,
-    ParsedCommand,
     PlanStep,
     SessionConfigured,
-    TokenUsage,
     TurnContextChanged,
 )
 from codex_protocol.ops import Op
+from codex_protocol.parsed_commands import ParsedCommand
+from codex_protocol.token_usage import TokenUsage
 
 PROTOCOL_VERSION = 1
 COMM_TARGET = "codex.thread"

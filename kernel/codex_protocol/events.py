@@ -11,134 +11,13 @@ from typing import Any, Literal
 import msgspec
 
 from codex_protocol.changes import NotReverted
-from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxPolicy, Summary
+from codex_protocol.file_changes import FileChange
+from codex_protocol.parsed_commands import ParsedCommand
+from codex_protocol.policy import ApprovalPolicy, Effort, ReviewDecision, SandboxFacts, SandboxPolicy, Summary
 from codex_protocol.review import HunkChoice
 from codex_protocol.rules import ListedRule, RuleSuggestion
 from codex_protocol.sound_json import encode_json
-
-
-class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one response, or summed over a thread. `cached_input_tokens` is part of `input_tokens`."""
-
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_input_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_output_tokens: int = 0
-    total_tokens: int = 0
-
-    def __add__(self, other: TokenUsage) -> TokenUsage:
-        return TokenUsage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
-            cache_write_input_tokens=self.cache_write_input_tokens + other.cache_write_input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            reasoning_output_tokens=self.reasoning_output_tokens + other.reasoning_output_tokens,
-            total_tokens=self.total_tokens + other.total_tokens,
-        )
-
-    def blended(self) -> int:
-        """Input that was not cached, plus output: what a person is shown as "tokens used"."""
-        return max(0, self.input_tokens - self.cached_input_tokens) + self.output_tokens
-
-    def in_context(self) -> int:
-        """Tokens the next request starts from: the total without reasoning, which is not sent back."""
-        return max(0, self.total_tokens - self.reasoning_output_tokens)
-
-
-class AddedFile(msgspec.Struct, frozen=True):
-    """A new file's text."""
-
-    content: str
-
-
-class DeletedFile(msgspec.Struct, frozen=True):
-    """A deleted file's former text; empty when it was not text."""
-
-    content: str
-
-
-class UpdatedFile(msgspec.Struct, frozen=True):
-    """A changed file: unified diff without file headers, and where it went when it was moved."""
-
-    unified_diff: str
-    move_path: str | None = None
-
-
-class FileChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What happens to one file: exactly one field is set. On the wire `{"add": {…}}`."""
-
-    add: AddedFile | None = None
-    delete: DeletedFile | None = None
-    update: UpdatedFile | None = None
-
-
-class ReadCommand(msgspec.Struct, frozen=True, tag="read"):
-    """A command that reads a file; `name` is short, for display."""
-
-    cmd: str
-    name: str
-
-
-class ListFilesCommand(msgspec.Struct, frozen=True, tag="list_files"):
-    """A command that lists files."""
-
-    cmd: str
-    path: str | None
-
-
-class SearchCommand(msgspec.Struct, frozen=True, tag="search"):
-    """A command that searches."""
-
-    cmd: str
-    query: str | None
-    path: str | None
-
-
-class FormatCommand(msgspec.Struct, frozen=True, tag="format"):
-    """A command that formats code."""
-
-    cmd: str
-    tool: str | None
-    targets: tuple[str, ...] | None
-
-
-class TestCommand(msgspec.Struct, frozen=True, tag="test"):
-    """A command that runs tests."""
-
-    cmd: str
-
-
-class LintCommand(msgspec.Struct, frozen=True, tag="lint"):
-    """A command that lints."""
-
-    cmd: str
-    tool: str | None
-    targets: tuple[str, ...] | None
-
-
-class NoopCommand(msgspec.Struct, frozen=True, tag="noop"):
-    """A command that does nothing, like `true`."""
-
-    cmd: str
-
-
-class UnknownCommand(msgspec.Struct, frozen=True, tag="unknown"):
-    """Any other command."""
-
-    cmd: str
-
-
-ParsedCommand = (
-    ReadCommand
-    | ListFilesCommand
-    | SearchCommand
-    | FormatCommand
-    | TestCommand
-    | LintCommand
-    | NoopCommand
-    | UnknownCommand
-)
+from codex_protocol.token_usage import TokenUsage
 
 
 class PlanStep(msgspec.Struct, frozen=True):
@@ -146,20 +25,6 @@ class PlanStep(msgspec.Struct, frozen=True):
 
     step: str
     status: Literal["pending", "in_progress", "completed"]
-
-
-class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How commands are confined on this machine, for people.
-
-    Source: the ladder of design section 5.
-    """
-
-    rung: int
-    """1 (all layers) to 5 (nothing)."""
-    summary: str
-    """The policy in words, as `workspace-write [workdir, /tmp, $TMPDIR]`."""
-    notice: str | None = None
-    """Why the rung is not 1 and what would help, in one sentence; None on rung 1."""
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

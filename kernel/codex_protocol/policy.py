@@ -1,4 +1,4 @@
-"""Approval policy, sandbox policy, review decisions: what is allowed and what was answered.
+"""Approval policy, sandbox policy, review decisions: what is allowed, how it is held, and what was answered.
 
 Source: spec/approvals-and-sandbox.md section 1.
 """
@@ -54,6 +54,20 @@ class DangerFullAccess(_SandboxPolicy, tag="danger-full-access", frozen=True, kw
 
 
 SandboxPolicy = ReadOnly | WorkspaceWrite | DangerFullAccess
+
+
+class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How commands are confined on this machine, for people.
+
+    Source: the ladder of design section 5.
+    """
+
+    rung: int
+    """1 (all layers) to 5 (nothing)."""
+    summary: str
+    """The policy in words, as `workspace-write [workdir, /tmp, $TMPDIR]`."""
+    notice: str | None = None
+    """Why the rung is not 1 and what would help, in one sentence; None on rung 1."""
 
 
 def mode_of(policy: SandboxPolicy) -> SandboxMode:

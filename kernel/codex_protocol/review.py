@@ -14,7 +14,7 @@ import msgspec
 from codex_protocol.errors import UsageError
 
 if TYPE_CHECKING:
-    from codex_protocol.events import FileChange
+    from codex_protocol.file_changes import FileChange
 
 
 class HunkChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

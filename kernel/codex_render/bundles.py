@@ -10,14 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from codex_protocol.events import (
-    ExecCommandBegin,
-    ExecCommandEnd,
-    FileChange,
-    PlanStep,
-    SessionConfigured,
-    TokenUsage,
-)
+from codex_protocol.events import ExecCommandBegin, ExecCommandEnd, PlanStep, SessionConfigured
+from codex_protocol.file_changes import FileChange
+from codex_protocol.token_usage import TokenUsage
 from codex_protocol.version import VERSION
 from codex_render.amounts import count, duration
 from codex_render.change_words import below, name_of, verb_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_render.safe_text import one_line
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codex_protocol.events import (
+from codex_protocol.parsed_commands import (
     FormatCommand,
     LintCommand,
     ListFilesCommand,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_render.diff_rows import DiffRow, rows_of_change
 
 Status = Literal["added", "deleted", "modified", "renamed"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 
 RowKind = Literal["added", "removed", "context", "gap", "note"]
 _HUNK = r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)"

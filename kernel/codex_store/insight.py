@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 import msgspec
 
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import (
     CustomToolCallOutput,
     FunctionCallOutput,
@@ -23,6 +22,7 @@ from codex_protocol.items import (
     ToolCallItem,
     encode_item,
 )
+from codex_protocol.token_usage import TokenUsage
 from codex_store.context_items import is_prompt
 from codex_store.prices import NOTHING, UNKNOWN, Cost, Prices, cost
 from codex_store.turn_records import Status, TurnRecord

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from codex_protocol.events import TokenUsage
+from codex_protocol.token_usage import TokenUsage
 
 _MILLION = 1_000_000
 _Amount = Annotated[float, Meta(ge=0)]

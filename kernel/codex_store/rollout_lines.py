@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from codex_protocol.events import ApprovalRequest, FileChange, TokenUsage
+from codex_protocol.events import ApprovalRequest
+from codex_protocol.file_changes import FileChange
 from codex_protocol.policy import (
     ApprovalPolicy,
     DangerFullAccess,
@@ -26,6 +27,7 @@ from codex_protocol.policy import (
 )
 from codex_protocol.review import HunkChoice
 from codex_protocol.sound_json import encode_json
+from codex_protocol.token_usage import TokenUsage
 
 SESSION_META = "session_meta"
 RESPONSE_ITEM = "response_item"

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from codex_protocol.errors import RolloutError
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -21,6 +20,7 @@ from codex_protocol.items import (
     LocalShellCall,
     ToolCallItem,
 )
+from codex_protocol.token_usage import TokenUsage
 from codex_store.approval_records import ApprovalRecords
 from codex_store.rollout_lines import ThreadMeta, TurnContext
 from codex_store.rollout_paths import home_of, thread_id_of

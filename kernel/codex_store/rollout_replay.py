@@ -11,8 +11,9 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from codex_protocol.events import PlanStep, TokenUsage
+from codex_protocol.events import PlanStep
 from codex_protocol.items import FunctionCall, Item, Message, user_message
+from codex_protocol.token_usage import TokenUsage
 from codex_store.approval_records import ApprovalRecords
 from codex_store.context_items import is_prompt
 from codex_store.item_lines import decode_item

@@ -23,7 +23,6 @@ from codex_protocol.events import (
     ApprovalResolved,
     EventMsg,
     ExecApprovalRequest,
-    FileChange,
     McpApprovalRequest,
     PatchApplyBegin,
     PatchApplyEnd,
@@ -34,6 +33,7 @@ from codex_protocol.events import (
     TurnAborted,
     TurnDiff,
 )
+from codex_protocol.file_changes import FileChange
 from codex_protocol.items import Item, Message, encode_item
 from codex_protocol.policy import ApprovalPolicy, Effort, SandboxPolicy, Summary
 from codex_store.approval_records import ApprovalRecords

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_store.rollout_lines import UNREADABLE, Line, PatchWritten, TurnChanged, Typed
 from codex_store.rollout_segments import thread_lines
 

@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -21,6 +20,7 @@ from codex_protocol.items import (
     LocalShellCall,
     Message,
 )
+from codex_protocol.token_usage import TokenUsage
 from codex_store.context_items import is_prompt
 from codex_store.item_lines import decode_item
 from codex_store.item_texts import called_by, outcome_of, written_files

@@ -12,6 +12,7 @@ from codex_app.drawing import Drawing
 from codex_app.hub import PAGE, Hub
 from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot
+from codex_protocol.file_changes import AddedFile, FileChange
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -25,6 +26,7 @@ from codex_protocol.items import (
     encode_item,
     user_message,
 )
+from codex_protocol.parsed_commands import ReadCommand
 from codex_render import markdown_stream
 from codex_render.file_links import OpenFile
 from codex_render.markdown import Block
@@ -101,7 +103,7 @@ def test_long_output_is_sent_in_part_and_whole_when_asked_for() -> None:
 
 def test_a_large_patch_is_counted_and_drawn_when_asked_for() -> None:
     content = "".join(f"<b>{number}</b>\n" for number in range(5000))
-    change = ev.FileChange(add=ev.AddedFile(content))
+    change = FileChange(add=AddedFile(content))
     drawing = drawn(ev.PatchApplyBegin(call_id="p", auto_approved=True, changes={"/work/big.html": change}))
     (entry,) = fields(drawing, "patch")
     assert (entry["large"], entry["html"], entry["files"]) == (True, "", [["big.html", 5000, 0]])
@@ -166,7 +168,7 @@ def test_a_stored_thread_shows_patches_as_diffs_and_commands_with_how_they_ended
 
 def test_commands_from_disk_say_what_they_do_as_they_did_live() -> None:
     call = FunctionCall(name="shell", arguments='{"command":["bash","-lc","cat a.py && cat b.py"]}', call_id="c1")
-    parsed = tuple(ev.ReadCommand(cmd=f"cat {name}", name=name) for name in ("a.py", "b.py"))
+    parsed = tuple(ReadCommand(cmd=f"cat {name}", name=name) for name in ("a.py", "b.py"))
     snapshot = Snapshot(
         configured=CONFIGURED,
         settings=SETTINGS,

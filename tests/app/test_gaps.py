@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codex_app.gaps import STEP, gap_at
 from codex_protocol.errors import UsageError
-from codex_protocol.events import FileChange, UpdatedFile
+from codex_protocol.file_changes import FileChange, UpdatedFile
 from codex_render.diff_files import of_change
 
 

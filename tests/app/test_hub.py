@@ -15,6 +15,7 @@ from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot, event_content
 from codex_protocol.errors import UsageError
 from codex_protocol.events import EventMsg, NumberedEvent
+from codex_protocol.file_changes import AddedFile, FileChange
 from codex_protocol.items import assistant_message, encode_item, user_message
 from codex_protocol.policy import ApprovalPolicy, ReviewDecision, WorkspaceWrite
 
@@ -140,7 +141,7 @@ def test_output_split_inside_a_character_is_whole() -> None:
 
 
 def test_untrusted_text_reaches_html_only_escaped_and_hidden_characters_are_shown() -> None:
-    change = ev.FileChange(add=ev.AddedFile(f"{BAD}\n"))
+    change = FileChange(add=AddedFile(f"{BAD}\n"))
     tab = drawn(
         ev.AgentMessage(message=BAD),
         ev.AgentReasoning(text=BAD),

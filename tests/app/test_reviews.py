@@ -9,15 +9,8 @@ from codex_app.diff_parts import DRAWN_ROWS
 from codex_app.drawing import Drawing
 from codex_app.reviews import Review
 from codex_protocol.errors import UsageError
-from codex_protocol.events import (
-    AddedFile,
-    ApplyPatchApprovalRequest,
-    ApprovalResolved,
-    DeletedFile,
-    Event,
-    FileChange,
-    UpdatedFile,
-)
+from codex_protocol.events import ApplyPatchApprovalRequest, ApprovalResolved, Event
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_protocol.policy import ReviewDecision
 from codex_protocol.review import HunkChoice
 

@@ -26,9 +26,10 @@ from codex_app.views.plots import AllPlots, ThreadPlots
 from codex_app.views.settings_model import STAYS, SettingsForm, change, checked
 from codex_client import Codex
 from codex_protocol import events as ev
-from codex_protocol.events import NumberedEvent, TokenUsage
+from codex_protocol.events import NumberedEvent
 from codex_protocol.items import assistant_message, user_message
 from codex_protocol.policy import ApprovalPolicy, Summary
+from codex_protocol.token_usage import TokenUsage
 from codex_render.styles import DARK
 from codex_store.home import Home
 from codex_store.insight import FileNumbers, turn_numbers

@@ -9,7 +9,8 @@ import pytest
 
 from codex_client.approvals import HunkChoice, PatchHunk, answer_of, approver, ask, decision_of, hunks
 from codex_protocol.errors import UsageError
-from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange
+from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest
+from codex_protocol.file_changes import AddedFile, FileChange
 from codex_protocol.policy import ReviewDecision
 
 COMMAND = ExecApprovalRequest(

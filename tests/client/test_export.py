@@ -20,15 +20,8 @@ from codex_client import Codex
 from codex_client.export.thread import FORMATS, Exported, Format, export_thread
 from codex_kernel.jupyter.cell_text import Prompt, ShellCommand, parse_cell
 from codex_protocol.errors import CodexError, UsageError
-from codex_protocol.events import (
-    AddedFile,
-    FileChange,
-    PatchApplyBegin,
-    PatchApplyEnd,
-    TaskComplete,
-    TaskStarted,
-    UpdatedFile,
-)
+from codex_protocol.events import PatchApplyBegin, PatchApplyEnd, TaskComplete, TaskStarted
+from codex_protocol.file_changes import AddedFile, FileChange, UpdatedFile
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,

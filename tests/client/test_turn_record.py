@@ -11,7 +11,6 @@ from codex_client.result_views import footer, html, plain
 from codex_client.results import Passed, TurnResult
 from codex_client.turn_record import TurnRecord
 from codex_protocol.events import (
-    AddedFile,
     AgentMessage,
     AgentMessageDelta,
     AgentReasoning,
@@ -21,7 +20,6 @@ from codex_protocol.events import (
     ExecApprovalRequest,
     ExecCommandBegin,
     ExecCommandEnd,
-    FileChange,
     McpInvocation,
     McpToolCallBegin,
     McpToolCallEnd,
@@ -34,11 +32,11 @@ from codex_protocol.events import (
     TokenCount,
     TurnAborted,
     TurnDiff,
-    UpdatedFile,
     Warning,
     WebSearchBegin,
     WebSearchEnd,
 )
+from codex_protocol.file_changes import AddedFile, FileChange, UpdatedFile
 from codex_protocol.policy import ReviewDecision
 from tests.support.event_samples import every_event
 
@@ -130,7 +128,7 @@ def test_every_kind_of_event_can_be_taken_and_shown() -> None:
     result = folded(*every_event())
     assert plain(result)
     assert html(result)
-    json.dumps(result._repr_mimebundle_())
+    json.dumps(result._repr_mimebundle_())  # pyright: ignore[reportPrivateUsage]
 
 
 def evil_result() -> TurnResult:

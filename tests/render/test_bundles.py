@@ -9,17 +9,9 @@ import msgspec
 import pytest
 
 from codex_kernel.jupyter.growing_text import _end_of_whole_blocks as end_of_whole_blocks  # pyright: ignore
-from codex_protocol.events import (
-    AddedFile,
-    Duration,
-    ExecCommandBegin,
-    ExecCommandEnd,
-    FileChange,
-    ListFilesCommand,
-    PlanStep,
-    SessionConfigured,
-    UpdatedFile,
-)
+from codex_protocol.events import Duration, ExecCommandBegin, ExecCommandEnd, PlanStep, SessionConfigured
+from codex_protocol.file_changes import AddedFile, FileChange, UpdatedFile
+from codex_protocol.parsed_commands import ListFilesCommand
 from codex_render import bundles
 
 EVIL = "<script>alert(1)</script> ![x](http://evil/p.png) \u202e[31m ```` ``` </pre>"

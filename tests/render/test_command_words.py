@@ -1,7 +1,7 @@
 import pytest
 
-from codex_protocol import events
-from codex_protocol.events import ListFilesCommand, NoopCommand, ReadCommand, SearchCommand, UnknownCommand
+from codex_protocol import parsed_commands
+from codex_protocol.parsed_commands import ListFilesCommand, NoopCommand, ReadCommand, SearchCommand, UnknownCommand
 from codex_render.command_words import describe, script_of
 
 BASH = ("bash", "-lc", "the script")
@@ -27,7 +27,7 @@ def test_listing_without_a_path_means_here():
 
 
 def test_tests_are_run():
-    assert words(events.TestCommand("pytest -q")) == ["Run pytest -q"]
+    assert words(parsed_commands.TestCommand("pytest -q")) == ["Run pytest -q"]
 
 
 def test_one_unknown_step_makes_it_the_whole_script():

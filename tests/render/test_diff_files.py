@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_render.diff_files import FileDiff, Hunk, of_changes, parse_diff, side_by_side
 from codex_render.diff_rows import DiffRow
 

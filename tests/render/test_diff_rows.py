@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_render.diff_rows import counts, rows_of_change, rows_of_hunks
 
 DIFF = (

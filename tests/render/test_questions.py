@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from codex_protocol.events import AddedFile, ApplyPatchApprovalRequest, ExecApprovalRequest, FileChange, SandboxFacts
-from codex_protocol.policy import ReviewDecision
+from codex_protocol.events import ApplyPatchApprovalRequest, ExecApprovalRequest
+from codex_protocol.file_changes import AddedFile, FileChange
+from codex_protocol.policy import ReviewDecision, SandboxFacts
 from codex_render.questions import question_words, typed_decision
 
 COMMAND = ExecApprovalRequest(

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from codex_protocol.events import AddedFile, FileChange, PlanStep
+from codex_protocol.events import PlanStep
+from codex_protocol.file_changes import AddedFile, FileChange
 from codex_render.amounts import clock, duration
 from codex_render.diff_rows import rows_of_change
 from codex_render.excerpt import excerpt, shorten

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import assistant_message, user_message
+from codex_protocol.token_usage import TokenUsage
 from codex_store.insight import context_numbers, file_numbers, total, turn_numbers
 from codex_store.prices import UNKNOWN, Cost, Price
 from codex_store.rollout_writer import RolloutWriter

@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from codex_protocol.errors import RolloutError
-from codex_protocol.events import (
-    ApprovalResolved,
-    ExecApprovalRequest,
-    TaskComplete,
-    TaskStarted,
-    TokenCount,
-    TokenUsage,
-)
+from codex_protocol.events import ApprovalResolved, ExecApprovalRequest, TaskComplete, TaskStarted, TokenCount
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -27,6 +20,7 @@ from codex_protocol.items import (
     user_message,
 )
 from codex_protocol.policy import ApprovalPolicy, ReviewDecision, WorkspaceWrite
+from codex_protocol.token_usage import TokenUsage
 from codex_store.home import Home
 from codex_store.rollout_fork import copy_for_fork
 from codex_store.rollout_reader import Rollout, read_rollout

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from codex_protocol.events import TaskComplete, TaskStarted, TokenCount, TokenUsage
+from codex_protocol.events import TaskComplete, TaskStarted, TokenCount
 from codex_protocol.items import assistant_message, user_message
 from codex_protocol.policy import ApprovalPolicy, WorkspaceWrite
+from codex_protocol.token_usage import TokenUsage
 from codex_store.home import Home
 from codex_store.rollout_writer import RolloutWriter
 from tests.support.rollouts import call, new_meta, output

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from codex_protocol import events as ev
 from codex_protocol.changes import NotReverted
+from codex_protocol.file_changes import AddedFile, FileChange
 from codex_protocol.policy import ApprovalPolicy, ReadOnly, ReviewDecision
 
 _CALL = ev.McpInvocation("server", "tool", {"a": 1})
-_ADD = {"/w/new": ev.FileChange(add=ev.AddedFile("x\n"))}
+_ADD = {"/w/new": FileChange(add=AddedFile("x\n"))}
 
 
 def every_event() -> list[ev.EventMsg]:

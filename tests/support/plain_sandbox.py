@@ -9,10 +9,9 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from codex_kernel.sandbox.interface import Chunk, Command, Exit
+from codex_kernel.sandbox.interface import Chunk, Command, Exit, Stream
 from codex_protocol.errors import SandboxError
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import SandboxPolicy, mode_of
+from codex_protocol.policy import SandboxFacts, SandboxPolicy, mode_of
 
 
 class PlainProcess:
@@ -25,7 +24,7 @@ class PlainProcess:
     async def output(self) -> AsyncIterator[Chunk]:
         queue: asyncio.Queue[Chunk | None] = asyncio.Queue()
 
-        async def pump(stream: asyncio.StreamReader, name: str) -> None:
+        async def pump(stream: asyncio.StreamReader, name: Stream) -> None:
             while data := await stream.read(65536):
                 await queue.put(Chunk(name, data))
             await queue.put(None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from codex_protocol.events import TaskComplete, TaskStarted, TokenCount, TokenUsage
+from codex_protocol.events import TaskComplete, TaskStarted, TokenCount
 from codex_protocol.items import FunctionCall, FunctionCallOutput, Item, assistant_message, user_message
+from codex_protocol.token_usage import TokenUsage
 from codex_store.home import Home
 from codex_store.rollout_lines import GitFacts, ThreadMeta, now_stamp
 from codex_store.rollout_writer import RolloutWriter

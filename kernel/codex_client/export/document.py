@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from codex_protocol.events import AddedFile, DeletedFile, FileChange, PlanStep, TokenUsage, UpdatedFile
+from codex_protocol.events import PlanStep
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_protocol.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -22,6 +23,7 @@ from codex_protocol.items import (
     ToolCallItem,
     WebSearchCall,
 )
+from codex_protocol.token_usage import TokenUsage
 from codex_render.diff_files import FileDiff, of_changes
 from codex_render.patch_diff import files_of_patch
 from codex_store.context_items import is_prompt

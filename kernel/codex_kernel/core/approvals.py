@@ -21,11 +21,10 @@ from codex_protocol.events import (
     ApprovalResolved,
     EventMsg,
     ExecApprovalRequest,
-    FileChange,
     McpApprovalRequest,
-    SandboxFacts,
 )
-from codex_protocol.policy import ReviewDecision
+from codex_protocol.file_changes import FileChange
+from codex_protocol.policy import ReviewDecision, SandboxFacts
 from codex_protocol.review import HunkChoice, check_choices
 from codex_protocol.rules import RuleSuggestion
 

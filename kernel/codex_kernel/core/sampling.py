@@ -29,10 +29,10 @@ from codex_protocol.events import (
     AgentReasoningRawContentDelta,
     AgentReasoningSectionBreak,
     StreamError,
-    TokenUsage,
     WebSearchBegin,
 )
 from codex_protocol.items import Item
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_kernel.core.state import Emit

@@ -16,8 +16,9 @@ from codex_kernel.core.history import History
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.thread_rules import ThreadRules
 from codex_kernel.core.thread_skills import ThreadSkills
-from codex_protocol.events import EventMsg, PlanStep, TokenUsage
+from codex_protocol.events import EventMsg, PlanStep
 from codex_protocol.items import Item, encode_item
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_kernel.core.thread_hooks import ThreadHooks

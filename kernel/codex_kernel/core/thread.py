@@ -27,7 +27,6 @@ from codex_protocol.events import (
     PlanStep,
     SessionConfigured,
     ShutdownComplete,
-    TokenUsage,
     TurnContextChanged,
     Warning,
 )
@@ -61,6 +60,7 @@ from codex_protocol.ops import (
     UserTurn,
 )
 from codex_protocol.policy import ReviewDecision
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_kernel.core.approvals import ApprovalRequest

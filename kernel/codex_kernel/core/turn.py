@@ -25,7 +25,6 @@ from codex_protocol.events import (
     EventMsg,
     PlanUpdate,
     TokenCount,
-    TokenUsage,
     TurnDiff,
     WebSearchEnd,
 )
@@ -40,6 +39,7 @@ from codex_protocol.items import (
     WebSearchCall,
     assistant_message,
 )
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_kernel.core.call_context import CallContexts

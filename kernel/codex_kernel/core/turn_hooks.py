@@ -15,8 +15,9 @@ import msgspec
 from codex_kernel.core.hooked_calls import approval_of, arguments_of, bare_output, rewritten
 from codex_kernel.tools.interface import ToolOutput
 from codex_protocol.errors import ModelError, ThreadError
-from codex_protocol.events import BackgroundEvent, TokenUsage, Warning
+from codex_protocol.events import BackgroundEvent, Warning
 from codex_protocol.items import InputText, Message, ToolCallItem, user_message
+from codex_protocol.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from codex_kernel.core.sampling import Sampled

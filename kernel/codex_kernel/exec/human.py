@@ -12,6 +12,7 @@ import msgspec
 from codex_kernel.exec.banner import banner
 from codex_kernel.exec.blocks import command_block, command_title, mcp_block, patch_block
 from codex_protocol import events as ev
+from codex_protocol.token_usage import TokenUsage
 from codex_render.amounts import clock, count, duration
 from codex_render.command_words import describe, script_of
 from codex_render.safe_text import one_line, visible
@@ -65,7 +66,7 @@ class HumanView:
         self._thought: list[str] = []
         self._titled: set[str] = set()
         self._announced: str | None = None  # the call whose title is the last thing on the screen
-        self._usage: ev.TokenUsage | None = None
+        self._usage: TokenUsage | None = None
         self._done = False
 
     @property

@@ -42,7 +42,6 @@ from codex_protocol.events import (
     ExecCommandBegin,
     ExecCommandEnd,
     ExecCommandOutputDelta,
-    FileChange,
     McpInvocation,
     McpToolCallBegin,
     McpToolCallEnd,
@@ -54,12 +53,13 @@ from codex_protocol.events import (
     TaskComplete,
     TaskStarted,
     TokenCount,
-    TokenUsage,
     Warning,
     WebSearchBegin,
     WebSearchEnd,
 )
+from codex_protocol.file_changes import FileChange
 from codex_protocol.policy import DangerFullAccess
+from codex_protocol.token_usage import TokenUsage
 from codex_render.shell_words import join_words
 
 _DELTAS = frozenset(

@@ -9,6 +9,7 @@ from codex_kernel.jupyter.growing_text import GrowingText
 from codex_kernel.jupyter.outputs import EVENT_MIME, Outputs
 from codex_protocol import events as ev
 from codex_protocol.attach import event_content
+from codex_protocol.token_usage import TokenUsage
 from codex_render import bundles
 from codex_render.amounts import count
 from codex_render.command_words import script_of
@@ -29,7 +30,7 @@ class CellView:
         self._patches: dict[str, ev.PatchApplyBegin] = {}
         self._asked: dict[str, str] = {}
         self._plan_id = ""
-        self._usage: ev.TokenUsage | None = None
+        self._usage: TokenUsage | None = None
 
     def show(self, numbered: ev.NumberedEvent) -> None:
         """Draw an event."""

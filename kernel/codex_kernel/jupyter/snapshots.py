@@ -10,8 +10,9 @@ import msgspec
 
 from codex_kernel.jupyter.agent import Agent
 from codex_protocol.attach import Attached, Position, Snapshot, event_content
-from codex_protocol.events import NumberedEvent, ParsedCommand, TaskStarted, ThreadNameUpdated
+from codex_protocol.events import NumberedEvent, TaskStarted, ThreadNameUpdated
 from codex_protocol.items import FunctionCall, Item, LocalShellCall, encode_item
+from codex_protocol.parsed_commands import ParsedCommand
 
 if TYPE_CHECKING:
     from codex_kernel.core.thread import Thread

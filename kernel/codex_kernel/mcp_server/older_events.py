@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from codex_protocol import events as ev
-from codex_protocol.events import EventMsg, FileChange
+from codex_protocol.events import EventMsg
+from codex_protocol.file_changes import FileChange
 
 Wire = dict[str, Any]
 

@@ -13,8 +13,8 @@ import msgspec
 from codex_kernel.model.answer import AcceptedItems, count, cut_short, decode_leniently, garbled
 from codex_kernel.model.interface import Completed, ItemDone, RawReasoningDelta, ResponseEvent, TextDelta
 from codex_protocol.errors import StreamClosed
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import CustomToolCall, FunctionCall, Item, Reasoning, ReasoningText, assistant_message
+from codex_protocol.token_usage import TokenUsage
 
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import Item
 from codex_protocol.policy import Effort, Summary, Verbosity
+from codex_protocol.token_usage import TokenUsage
 
 
 class FunctionTool(msgspec.Struct, frozen=True, kw_only=True):

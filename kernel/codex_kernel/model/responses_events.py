@@ -23,8 +23,8 @@ from codex_kernel.model.interface import (
     WebSearchStarted,
 )
 from codex_protocol.errors import ModelError, StreamClosed
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import Item, Message, item_from_object
+from codex_protocol.token_usage import TokenUsage
 
 _encoder = msgspec.json.Encoder()
 

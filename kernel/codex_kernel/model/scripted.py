@@ -24,8 +24,8 @@ from codex_kernel.model.interface import (
     TextDelta,
 )
 from codex_protocol.errors import ModelError
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import CustomToolCall, FunctionCall, Item, Reasoning, SummaryText, assistant_message
+from codex_protocol.token_usage import TokenUsage
 
 PIECE = 24
 """Characters of one text delta."""

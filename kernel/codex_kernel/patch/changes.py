@@ -14,7 +14,7 @@ import msgspec
 
 from codex_kernel.patch.diff import Range, difference, unified
 from codex_kernel.patch.text import FileText, readable
-from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 
 if TYPE_CHECKING:
     from codex_kernel.patch.disk import Snapshot

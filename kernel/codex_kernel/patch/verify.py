@@ -21,7 +21,7 @@ from codex_kernel.patch.parse import AddFile, DeleteFile, Hunk, Patch, UpdateFil
 from codex_kernel.patch.text import FileText, Texts
 from codex_kernel.patch.update import update_text
 from codex_protocol.errors import PatchError
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 
 Allowed = Callable[[Path], bool]
 

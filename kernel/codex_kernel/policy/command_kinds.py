@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from codex_kernel.policy.command_words import is_line_range, looks_like_path, operands, quoted, short_path
-from codex_protocol.events import (
+from codex_protocol.parsed_commands import (
     FormatCommand,
     LintCommand,
     ListFilesCommand,

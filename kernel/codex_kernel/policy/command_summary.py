@@ -11,7 +11,7 @@ from codex_kernel.policy.command_words import is_line_range, split_words
 from codex_kernel.policy.shell_plain import plain_commands
 from codex_kernel.policy.shell_script import script_of
 from codex_kernel.policy.trusted import is_trusted
-from codex_protocol.events import NoopCommand, ParsedCommand, ReadCommand, TestCommand, UnknownCommand
+from codex_protocol.parsed_commands import NoopCommand, ParsedCommand, ReadCommand, TestCommand, UnknownCommand
 
 _Argv = tuple[str, ...]
 _JOINTS = frozenset({"&&", "||", "|", ";"})

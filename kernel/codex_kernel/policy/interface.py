@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from codex_protocol.events import FileChange
+from codex_protocol.file_changes import FileChange
 from codex_protocol.policy import ApprovalPolicy, SandboxPolicy
 
 Cause = Literal["rule", "hook", "policy", "sandbox", "preflight"]

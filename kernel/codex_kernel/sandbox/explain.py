@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codex_kernel.sandbox.plan import Confinement
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import SandboxMode
+from codex_protocol.policy import SandboxFacts, SandboxMode
 
 _LAYERS = {
     1: "namespaces, Landlock and seccomp, all of what there is",

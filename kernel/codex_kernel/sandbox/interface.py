@@ -11,8 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import SandboxPolicy
+from codex_protocol.policy import SandboxFacts, SandboxPolicy
 
 Stream = Literal["stdout", "stderr"]
 

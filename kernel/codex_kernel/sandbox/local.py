@@ -22,8 +22,7 @@ from codex_kernel.sandbox.plan import Confinement, Places, plan
 from codex_kernel.sandbox.roots import Roots
 from codex_kernel.sandbox.words import facts_of
 from codex_protocol.errors import SandboxError
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import DangerFullAccess, SandboxPolicy
+from codex_protocol.policy import DangerFullAccess, SandboxFacts, SandboxPolicy
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.slot import Slot

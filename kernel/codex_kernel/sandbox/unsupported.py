@@ -12,8 +12,7 @@ from codex_kernel.sandbox.plan import Places
 from codex_kernel.sandbox.roots import Roots
 from codex_kernel.sandbox.words import summary_of
 from codex_protocol.errors import SandboxError
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import SandboxPolicy
+from codex_protocol.policy import SandboxFacts, SandboxPolicy
 
 _RUNG = 5
 _SENTENCE = "Commands cannot be run on this system yet: work in Linux (WSL will do) or macOS."

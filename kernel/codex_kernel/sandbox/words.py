@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from codex_kernel.sandbox.inside import wire
 from codex_kernel.sandbox.interface import Command, Exit
 from codex_protocol.errors import SandboxError
-from codex_protocol.events import SandboxFacts
-from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
+from codex_protocol.policy import DangerFullAccess, ReadOnly, SandboxFacts, SandboxPolicy, WorkspaceWrite
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.ladder import Rung

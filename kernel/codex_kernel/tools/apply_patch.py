@@ -18,7 +18,8 @@ from codex_kernel.policy.interface import Ask, Deny, PatchQuestion
 from codex_kernel.tools.interface import ToolOutput, decode_arguments, object_schema
 from codex_kernel.tools.prompts import prompt_text
 from codex_protocol.errors import PatchError
-from codex_protocol.events import FileChange, PatchApplyBegin, PatchApplyEnd, TurnDiff, Warning
+from codex_protocol.events import PatchApplyBegin, PatchApplyEnd, TurnDiff, Warning
+from codex_protocol.file_changes import FileChange
 from codex_protocol.items import CustomToolCall, FunctionCall, ToolCallItem
 from codex_protocol.policy import ReviewDecision
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from codex_protocol.events import EventMsg, FileChange
+from codex_protocol.events import EventMsg
+from codex_protocol.file_changes import FileChange
 from codex_protocol.items import ContentPart, ToolCallItem
 from codex_protocol.policy import ApprovalPolicy, ReviewDecision, SandboxPolicy
 

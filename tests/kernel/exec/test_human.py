@@ -6,7 +6,10 @@ import pytest
 from codex_kernel.exec.blocks import command_block, command_title, patch_block
 from codex_kernel.exec.human import HumanOptions, HumanView
 from codex_protocol import events as ev
-from codex_protocol.policy import ApprovalPolicy, ReviewDecision
+from codex_protocol.file_changes import FileChange, UpdatedFile
+from codex_protocol.parsed_commands import ReadCommand
+from codex_protocol.policy import ApprovalPolicy, ReviewDecision, SandboxFacts
+from codex_protocol.token_usage import TokenUsage
 from codex_render.screen import Screen
 from codex_render.terminal import Paint
 
@@ -63,7 +66,7 @@ def ended(call_id: str, code: int = 0, output: str = "") -> ev.ExecCommandEnd:
 
 
 def session(**fields) -> ev.SessionConfigured:
-    facts = ev.SandboxFacts(rung=3, summary="workspace-write [workdir]", notice="No user namespaces here.")
+    facts = SandboxFacts(rung=3, summary="workspace-write [workdir]", notice="No user namespaces here.")
     return ev.SessionConfigured(
         session_id="T-1",
         model="gpt",
@@ -90,7 +93,7 @@ def test_every_screen_says_that_it_is_the_demo_model():
 def test_looking_around_takes_one_line():
     assert (
         Reader().shows(
-            began("a", ev.ReadCommand("cat a.py", "a.py"), ev.ReadCommand("cat b.py", "b.py")),
+            began("a", ReadCommand("cat a.py", "a.py"), ReadCommand("cat b.py", "b.py")),
             ended("a", 0, "lots\n" * 50),
         )
         == "• Read a.py, b.py 250ms\n"
@@ -159,7 +162,7 @@ def test_a_line_without_end_is_cut_and_the_cut_is_counted():
 
 
 def test_a_patch_shows_relative_names_numbers_and_counts():
-    changes = {"/w/src/a.py": ev.FileChange(update=ev.UpdatedFile("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"))}
+    changes = {"/w/src/a.py": FileChange(update=UpdatedFile("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"))}
     lines = patch_block(
         ev.PatchApplyBegin(call_id="p", auto_approved=True, changes=changes),
         ev.PatchApplyEnd(call_id="p", stdout="", stderr="", success=True),
@@ -206,7 +209,7 @@ def test_an_answer_whose_stream_broke_off_is_shown_whole_once_more():
 def test_the_last_answer_is_left_to_stdout_where_both_go_to_one_place():
     text = Reader(answer_elsewhere=True).shows(
         ev.AgentMessage(message="on the way"),
-        began("a", ev.ReadCommand("cat a", "a")),
+        began("a", ReadCommand("cat a", "a")),
         ended("a"),
         ev.AgentMessage(message="the answer"),
         ev.TaskComplete(last_agent_message="the answer"),
@@ -248,7 +251,7 @@ def test_tokens_and_time_stand_at_the_end():
             input_tokens=1,
             output_tokens=1,
             total_tokens=2,
-            total=ev.TokenUsage(input_tokens=1200, cached_input_tokens=200, output_tokens=345),
+            total=TokenUsage(input_tokens=1200, cached_input_tokens=200, output_tokens=345),
         )
     )
     reader.now += 61

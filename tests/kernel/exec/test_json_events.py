@@ -5,7 +5,16 @@ import pytest
 from codex_kernel.exec.json_events import JsonEvents
 from codex_kernel.exec.json_lines import encode_lines
 from codex_protocol import events as ev
-from codex_protocol.policy import ApprovalPolicy, DangerFullAccess, ReadOnly, ReviewDecision, SandboxPolicy
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
+from codex_protocol.policy import (
+    ApprovalPolicy,
+    DangerFullAccess,
+    ReadOnly,
+    ReviewDecision,
+    SandboxFacts,
+    SandboxPolicy,
+)
+from codex_protocol.token_usage import TokenUsage
 from tests.support.event_samples import every_event
 
 NO_TIME = ev.Duration(0, 0)
@@ -37,7 +46,7 @@ def ended(call_id: str, code: int, output: str = "") -> ev.ExecCommandEnd:
 
 
 def tokens(**counts: int) -> ev.TokenCount:
-    return ev.TokenCount(input_tokens=1, output_tokens=1, total_tokens=2, total=ev.TokenUsage(**counts))
+    return ev.TokenCount(input_tokens=1, output_tokens=1, total_tokens=2, total=TokenUsage(**counts))
 
 
 def test_a_plain_answer_prints_the_four_lines_of_the_contract_byte_for_byte():
@@ -85,9 +94,9 @@ def test_parallel_commands_keep_their_own_ids():
 
 def test_a_patch_begins_and_completes_with_its_files_and_kinds():
     changes = {
-        "/w/new": ev.FileChange(add=ev.AddedFile("x")),
-        "/w/old": ev.FileChange(delete=ev.DeletedFile("x")),
-        "/w/moved": ev.FileChange(update=ev.UpdatedFile("@@", "/w/there")),
+        "/w/new": FileChange(add=AddedFile("x")),
+        "/w/old": FileChange(delete=DeletedFile("x")),
+        "/w/moved": FileChange(update=UpdatedFile("@@", "/w/there")),
     }
     lines = objects(
         ev.PatchApplyBegin(call_id="p", auto_approved=True, changes=changes),
@@ -231,7 +240,7 @@ def test_events_without_an_item_print_nothing():
             ev.EnteredReviewMode(hint="x"),
             ev.ExitedReviewMode(),
             ev.ApprovalResolved(approval_id="a", call_id="c", decision=ReviewDecision.DENIED),
-            ev.TurnContextChanged(cwd="/", approval_policy=ApprovalPolicy.NEVER, sandbox_policy=None, model="m"),
+            ev.TurnContextChanged(cwd="/", approval_policy=ApprovalPolicy.NEVER, sandbox_policy=ReadOnly(), model="m"),
             ev.TurnAborted(),
             ev.ShutdownComplete(),
         )
@@ -258,6 +267,6 @@ def test_every_event_of_the_vocabulary_is_taken():
     [(3, ReadOnly(), True), (2, ReadOnly(), False), (5, ReadOnly(), True), (5, DangerFullAccess(), False)],
 )
 def test_missing_layers_of_the_sandbox_are_told_before_the_turn(rung: int, policy: SandboxPolicy, told: bool):
-    facts = ev.SandboxFacts(rung=rung, summary="read-only", notice="No user namespaces.")
+    facts = SandboxFacts(rung=rung, summary="read-only", notice="No user namespaces.")
     lines = objects(ev.SessionConfigured(session_id="T", model="m", sandbox_policy=policy, sandbox=facts))
     assert [line["item"]["message"] for line in lines[1:]] == (["No user namespaces."] if told else [])

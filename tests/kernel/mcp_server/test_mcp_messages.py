@@ -11,6 +11,7 @@ from codex_kernel.mcp_server.messages import Malformed, Notification, Request, R
 from codex_kernel.mcp_server.older_events import older
 from codex_protocol import events as ev
 from codex_protocol.events import EventMsg
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from codex_protocol.policy import ReviewDecision
 from tests.support.event_samples import every_event
 
@@ -102,9 +103,9 @@ _OLDER = {
                 call_id="c",
                 auto_approved=True,
                 changes={
-                    "/a": ev.FileChange(add=ev.AddedFile("x")),
-                    "/b": ev.FileChange(delete=ev.DeletedFile("x")),
-                    "/c": ev.FileChange(update=ev.UpdatedFile("@@")),
+                    "/a": FileChange(add=AddedFile("x")),
+                    "/b": FileChange(delete=DeletedFile("x")),
+                    "/c": FileChange(update=UpdatedFile("@@")),
                 },
             ),
             {

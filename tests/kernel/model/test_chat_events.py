@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from codex_kernel.model.chat_events import ChatReader
 from codex_kernel.model.interface import Completed, ItemDone, RawReasoningDelta, ResponseEvent, TextDelta
 from codex_protocol.errors import ContextWindowExceeded, ModelError, RetryableModelError, StreamClosed
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import CustomToolCall, FunctionCall, Message, Reasoning, ReasoningText, assistant_message
+from codex_protocol.token_usage import TokenUsage
 
 DONE = b"[DONE]"
 

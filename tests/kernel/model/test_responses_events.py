@@ -25,8 +25,8 @@ from codex_protocol.errors import (
     StreamClosed,
     UsageLimitReached,
 )
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import FunctionCall, OtherItem, assistant_message, user_message
+from codex_protocol.token_usage import TokenUsage
 
 MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
 CALL = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c1", "id": "fc_1", "status": "completed"}

@@ -6,8 +6,8 @@ import pytest
 from codex_kernel.model.interface import Completed, Created, ItemDone, Prompt, ReasoningDelta, TextDelta
 from codex_kernel.model.scripted import ScriptedModel, calls, custom, fails, reasons, says, sends, uses, waits
 from codex_protocol.errors import ModelError, StreamClosed
-from codex_protocol.events import TokenUsage
 from codex_protocol.items import CustomToolCall, FunctionCall, Message, Reasoning, WebSearchCall
+from codex_protocol.token_usage import TokenUsage
 from tests.support.http_client import PROMPT
 
 
@@ -42,9 +42,12 @@ async def test_prompts_are_kept_as_they_were() -> None:
 async def test_call_ids_are_numbered_unless_given() -> None:
     model = ScriptedModel([calls("f", "not json"), custom("apply_patch", "p", call_id="mine"), calls("g", {})])
     items = [event.item for event in await play(model) if isinstance(event, ItemDone)]
-    assert [item.call_id for item in items] == ["call_1", "mine", "call_2"]
-    assert items[0].arguments == "not json"
-    assert isinstance(items[1], CustomToolCall)
+    first, second, third = items
+    assert isinstance(first, FunctionCall)
+    assert isinstance(second, CustomToolCall)
+    assert isinstance(third, FunctionCall)
+    assert [first.call_id, second.call_id, third.call_id] == ["call_1", "mine", "call_2"]
+    assert first.arguments == "not json"
 
 
 async def test_a_failure_comes_after_what_was_sent_before_it() -> None:
@@ -78,6 +81,7 @@ async def test_token_counts_are_the_responses_own_or_the_models() -> None:
 async def test_a_response_can_be_made_of_its_prompt_and_hold_any_item() -> None:
     model = ScriptedModel(lambda prompt: [says(f"{len(prompt.input)} items"), sends(WebSearchCall(id="w"))])
     items = [event.item for event in await play(model) if isinstance(event, ItemDone)]
+    assert isinstance(items[0], Message)
     assert items[0].text() == "1 items"
     assert items[1] == WebSearchCall(id="w")
 

@@ -13,7 +13,7 @@ from codex_kernel.patch.apply import apply
 from codex_kernel.patch.parse import AddFile, Chunk, DeleteFile, Hunk, Patch, UpdateFile, format_patch
 from codex_kernel.patch.verify import verify
 from codex_protocol.errors import PatchError
-from codex_protocol.events import AddedFile, DeletedFile, FileChange, UpdatedFile
+from codex_protocol.file_changes import AddedFile, DeletedFile, FileChange, UpdatedFile
 from tests.support.growth import assert_linear_in
 from tests.support.patch_making import patch_between
 
@@ -384,7 +384,7 @@ def test_a_read_only_file_is_not_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_files_in_more_folders_than_may_be_open_are_written(tmp_path: Path) -> None:
-    hunks = tuple(AddFile(f"{number}/f", ("x",)) for number in range(disk._KEPT_OPEN * 3))
+    hunks = tuple(AddFile(f"{number}/f", ("x",)) for number in range(disk._KEPT_OPEN * 3))  # pyright: ignore[reportPrivateUsage]
     apply(verify(Patch(hunks), tmp_path))
     assert len(tree(tmp_path)) == len(hunks)
 
@@ -405,9 +405,8 @@ def test_what_was_replaced_is_let_go_of_and_few_files_are_open_meanwhile(
 ) -> None:
     monkeypatch.setattr(disk, "_most_open", lambda: most)
     holding: list[int] = []
-    monkeypatch.setattr(
-        disk, "_close_all", lambda held, close=disk._close_all: (holding.append(len(held)), close(held))
-    )
+    close = disk._close_all  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(disk, "_close_all", lambda held: (holding.append(len(held)), close(held)))
     for number in range(60):
         (tmp_path / f"f{number}").write_text("old\n")
     hunks = tuple(UpdateFile(f"f{number}", (Chunk(("-old", "+new")),)) for number in range(60))

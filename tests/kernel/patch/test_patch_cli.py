@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,11 @@ def test_unreadable_stdin_is_said() -> None:
     code, out, err = run(stdin=b"\xff")
     assert (code, out) == (1, "")
     assert err.startswith("Error: Failed to read PATCH from stdin.\n")
+
+
+def test_a_confined_patch_starts_without_the_events_of_a_thread() -> None:
+    code = (
+        "import sys, codex_kernel.patch.cli; print([name for name in sys.modules if name == 'codex_protocol.events'])"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from codex_kernel.policy.command_kinds import kind_of
 from codex_kernel.policy.command_summary import summarise
 from codex_kernel.policy.command_words import quoted
-from codex_protocol.events import (
+from codex_protocol.parsed_commands import (
     FormatCommand,
     LintCommand,
     ListFilesCommand,
@@ -18,7 +18,7 @@ from codex_protocol.events import (
     SearchCommand,
     UnknownCommand,
 )
-from codex_protocol.events import TestCommand as RunsTests
+from codex_protocol.parsed_commands import TestCommand as RunsTests
 
 SCRIPTS = {
     "git status | wc -l": [UnknownCommand("git status | wc -l")],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 
 _CLEAR = "\r\x1b[K"
+_PARTS = re.compile(r"(\x1b\[[\d;]*m| +)")
 
 
 class Screen:
@@ -44,6 +46,15 @@ class Screen:
         """Add a whole line, on a line of its own."""
         self.fresh_line()
         self._buffer.append(text + "\n")
+
+    def prose(self, text: str, *, hang: int = 0) -> None:
+        """Add a line of words of ours; a terminal too narrow for it gets it broken between words.
+
+        Args:
+            text: May hold colours.
+            hang: Columns that the lines after the first are indented.
+        """
+        self.line(wrap(text, self._width(), hang=hang) if self._live else text)
 
     def fresh_line(self) -> None:
         """End an unfinished line."""
@@ -88,6 +99,30 @@ def fit(text: str, width: int) -> str:
         if columns > width:
             return _trimmed(text[:at], width - 1) + "\u2026" if width > 0 else ""
     return text
+
+
+def wrap(text: str, width: int, *, hang: int = 0) -> str:
+    """`text` in lines of at most `width` columns, broken at spaces only: a longer word stays whole."""
+    return "\n".join(_wrapped(line, width, hang) for line in text.split("\n"))
+
+
+def _wrapped(line: str, width: int, hang: int) -> str:
+    lines, column, space = [""], 0, ""
+    for part in _PARTS.split(line):
+        if part.startswith("\x1b"):
+            lines[-1] += part
+        elif part.isspace():
+            space += part
+        elif part:
+            columns = sum(map(columns_of, part))
+            if space and column > hang and column + len(space) + columns > width:
+                lines.append(" " * hang + part)
+                column = hang + columns
+            else:
+                lines[-1] += space + part
+                column += len(space) + columns
+            space = ""
+    return "\n".join(lines) + space
 
 
 def columns_of(character: str) -> int:

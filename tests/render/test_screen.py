@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from codex_render.screen import Screen, columns_of, fit
+from codex_render.screen import Screen, columns_of, fit, wrap
 
 
 class Sink:
@@ -61,3 +63,35 @@ def test_fitted_text_is_never_wider_than_it_may_be(text: str, width: int):
 
 def test_text_that_fits_is_left_alone():
     assert fit("日本", 4) == "日本"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three four", ["one two", "  three", "  four"]),
+        ("\x1b[1mone two\x1b[0m three", ["\x1b[1mone two\x1b[0m", "  three"]),
+        ("a_long_word_stays whole", ["a_long_word_stays", "  whole"]),
+        ("  ▶ step one", ["  ▶ step", "  one"]),
+        ("全角 全角", ["全角", "  全角"]),
+        ("short\nwords to  break", ["short", "words to", "  break"]),
+        ("fits   ", ["fits   "]),
+        ("a \x1b[2m b", ["a\x1b[2m  b"]),
+        ("", [""]),
+    ],
+)
+def test_words_are_broken_between_words(text: str, lines: list[str]):
+    assert wrap(text, 8, hang=2).split("\n") == lines
+
+
+@given(st.text("ab \n全\x1b", max_size=80), st.integers(0, 20), st.integers(0, 6))
+def test_breaking_adds_and_loses_nothing_but_space(text: str, width: int, hang: int):
+    text = text.replace("\x1b", "\x1b[2m")
+    assert "".join(wrap(text, width, hang=hang).split()) == "".join(text.split())
+
+
+def test_a_pipe_gets_every_sentence_on_one_line():
+    for live, expected in ((True, "one two\n  three\n"), (False, "one two three\n")):
+        sink = Sink(live=live, width=8)
+        sink.screen.prose("one two three", hang=2)
+        sink.screen.flush()
+        assert sink.text == expected

@@ -110,7 +110,7 @@ class HumanView:
     def notice(self, text: str) -> None:
         """A remark of ours, dim."""
         self._heading_off()
-        self._screen.line(self._paint.dim(visible(text)))
+        self._screen.prose(self._paint.dim(visible(text)))
         self.tick()
 
     def _announce_slow(self) -> None:
@@ -135,7 +135,11 @@ class HumanView:
         match event:
             case ev.SessionConfigured():
                 self._cwd = PurePath(event.cwd or "/")
-                for line in banner(event, self._options.version, self._options.prompt, paint):
+                lines = banner(event, self._options.version, self._options.prompt, paint)
+                facts = lines.index("")
+                for line in lines[:facts]:
+                    screen.prose(line, hang=4)
+                for line in lines[facts:]:
                     screen.line(line)
             case ev.AgentMessage():
                 self._message(event.message)
@@ -167,7 +171,8 @@ class HumanView:
                 self._block([f"{paint.accent('•')} Searched the web: {one_line(event.query)}"])
             case ev.PlanUpdate():
                 explanation = f" {paint.dim(one_line(event.explanation))}" if event.explanation else ""
-                self._block([f"{paint.accent('•')} {paint.bold('Plan')}{explanation}", *plan_lines(event.plan, paint)])
+                plan = [f"{paint.accent('•')} {paint.bold('Plan')}{explanation}", *plan_lines(event.plan, paint)]
+                self._block(plan, hang=4)
             case ev.TokenCount():
                 self._usage = event.total or self._usage
             case _:
@@ -177,15 +182,15 @@ class HumanView:
         paint = self._paint
         match event:
             case ev.Error():
-                self._block([f"{paint.bad('ERROR:')} {visible(event.message)}"])
+                self._block([f"{paint.bad('ERROR:')} {visible(event.message)}"], hang=2)
             case ev.Warning():
-                self._block([f"{paint.warn('warning:')} {visible(event.message)}"])
+                self._block([f"{paint.warn('warning:')} {visible(event.message)}"], hang=2)
             case ev.StreamError():
                 tries = f" ({event.attempt} of {event.max_attempts})" if event.max_attempts else ""
                 self._drop_streamed()
-                self._block([paint.dim(f"the answer broke off, asking again{tries}: {visible(event.message)}")])
+                self._block([paint.dim(f"the answer broke off, asking again{tries}: {visible(event.message)}")], hang=2)
             case ev.BackgroundEvent():
-                self._block([paint.dim(visible(event.message))])
+                self._block([paint.dim(visible(event.message))], hang=2)
             case ev.ExecApprovalRequest():
                 self._asked[event.approval_id] = f"run {one_line(script_of(event.command))}"
             case ev.ApplyPatchApprovalRequest():
@@ -278,7 +283,7 @@ class HumanView:
         self._heading_off()
         self._screen.line()
         for line in visible(text.strip()).split("\n"):
-            self._screen.line(self._paint.thought(line.strip("*") if line.startswith("**") else line))
+            self._screen.prose(self._paint.thought(line.strip("*") if line.startswith("**") else line))
 
     # What it does.
 
@@ -301,13 +306,17 @@ class HumanView:
 
     # Blocks and the end.
 
-    def _block(self, lines: list[str], *, gap: bool = True) -> None:
+    def _block(self, lines: list[str], *, gap: bool = True, hang: int | None = None) -> None:
+        """Draw the lines; with `hang` they are words, and the rest of a broken one is indented so far."""
         self._settle_message(final=False)
         self._drop_streamed()
         if gap:
             self._announced = None
         for line in lines:
-            self._screen.line(line)
+            if hang is None:
+                self._screen.line(line)
+            else:
+                self._screen.prose(line, hang=hang)
 
     def _heading_off(self) -> None:
         self._settle_message(final=False)
@@ -334,7 +343,7 @@ class HumanView:
         parts += f", output {count(usage.output_tokens)}"
         if usage.reasoning_output_tokens:
             parts += f", of it reasoning {count(usage.reasoning_output_tokens)}"
-        self._screen.line(self._paint.dim(f"tokens used: {count(usage.blended())} ({parts}) · time: {spent}"))
+        self._screen.prose(self._paint.dim(f"tokens used: {count(usage.blended())} ({parts}) · time: {spent}"))
 
 
 def _title_of(thought: str) -> str:

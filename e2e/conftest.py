@@ -102,9 +102,9 @@ PATIENCE_MS = 90_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Ended with its module: while Playwright runs, so does its loop, and asynchronous tests find one running."""
+    """Ended before a test from elsewhere: while Playwright runs, so does its loop, and `async` tests would find it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield browser

@@ -157,13 +157,24 @@ def _patch_of_500_hunks(work: Path) -> tuple[str, dict[Path, str]]:
 
 
 def patch(round: Round) -> dict[str, float]:
+    at_once, later = _patched(round, thought_s=0), _patched(round, thought_s=2)
+    return {
+        "gap, ms": at_once.gaps_ms()[0],
+        "gap when the model thought for 2 seconds, ms": later.gaps_ms()[0],
+        "wall, ms": at_once.wall_ms,
+        "CPU of the whole run, ms": at_once.cpu_ms,
+    }
+
+
+def _patched(round: Round, *, thought_s: float) -> Run:
     work = round.bench.workspace(round.contestant, "patch")
     text, after = _patch_of_500_hunks(work)
-    run = round.exec("patch", [Reply(items=[round.contestant.patch_call(text)]), DONE], "--json", UNCONFINED)
+    answer = Reply(items=[round.contestant.patch_call(text)], delay_s=thought_s)
+    run = round.exec("patch", [answer, DONE], "--json", UNCONFINED)
     wrong = [file.name for file, wanted in after.items() if file.read_text("utf-8") != wanted]
     if wrong:
         raise FailedRunError(f"{round.contestant.name}: {len(wrong)} of 200 files are not as the patch says")
-    return {"gap, ms": run.gaps_ms()[0], "wall, ms": run.wall_ms, "CPU of the whole run, ms": run.cpu_ms}
+    return run
 
 
 def _many_turns(round: Round) -> int:

@@ -148,6 +148,9 @@ class Turn:
         self._prepared = True
         self._state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
         self._state.checkpoints.begin(self._settings.cwd)
+        from codex_kernel.core import first_call
+
+        first_call.load()
 
     async def _ready(self, call: ToolCallItem) -> None:
         """Wait until what a call may change is known as it was."""

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 
 TOUR = "CODEX_TOUR.md"
-GIT = "git -c core.fsmonitor=false"
-"""A repository's settings could name a program to run."""
+GIT = "GIT_ALLOW_PROTOCOL=none git -c core.fsmonitor=false"
+"""A repository's settings could name a program to run: one that watches files, one that fetches missing objects."""
 SKIPPED = (".git", "node_modules", ".venv", "__pycache__")
 LANGUAGES = {
     "Python": ("py", "pyi"),

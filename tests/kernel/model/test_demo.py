@@ -451,6 +451,29 @@ async def test_no_program_that_a_repository_names_is_run(tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("url", ["ext::sh -c %", "."])
+async def test_a_missing_commit_is_not_fetched_by_a_program_that_the_repository_names(url: str, tmp_path: Path) -> None:
+    root = plant(tmp_path, PYTHON, with_git=True)
+    first = git(root, "rev-parse", "HEAD").strip()
+    git(root, "commit", "-q", "--allow-empty", "-m", "two")
+    mark = tmp_path / "ran"
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.promisor", "true"),
+        ("remote.evil.url", url.replace("%", f"touch% {mark}")),
+        ("remote.evil.uploadpack", f"touch {mark}; false"),
+        ("protocol.ext.allow", "always"),
+    ):
+        git(root, "config", key, value)
+    (root / ".git/objects" / first[:2] / first[2:]).unlink()
+    await run_demo(root)
+    assert not mark.exists()
+    with pytest.raises(subprocess.CalledProcessError):
+        git(root, "rev-list", "--count", "HEAD")
+    assert mark.exists()
+
+
 async def test_commands_that_run_on_are_waited_for(tmp_path: Path) -> None:
     root = plant(tmp_path, C, with_git=False)
     run = DemoRun()

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
-import signal
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from codex_app import kernels
 from codex_app.following import FollowedRoom
 from codex_app.launches import Launch, is_launch, new_launch
 from codex_app.rooms import Room
 from codex_app.tiles import Filter, tiles
 from codex_client.connection import Connection
-from codex_client.fork_server import start_kernel
-from codex_client.launch import OwnKernel
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.ops import (
     LocalImageInput,
@@ -33,16 +29,11 @@ from codex_protocol.ops import (
 )
 from codex_render.safe_text import one_line
 from codex_store.home import Home
-from codex_store.running import RunningThread, running_thread
 from codex_store.thread_changes import archive, delete, set_name, unarchive
 from codex_store.threads import find_thread
 from codex_store.writer_lock import held_threads
 
 log = logging.getLogger(__name__)
-
-CLIENT = "page"
-_END_TRIES = 100
-_END_WAIT_S = 0.05
 
 
 class Desk:
@@ -89,7 +80,7 @@ class Desk:
         return await asyncio.shield(self._opening[name])
 
     def opened(self, thread_id: str) -> Room | None:
-        """The thread of that id, when somebody has opened it."""
+        """The thread of that id if it is open here; opens nothing."""
         return self._rooms.get(thread_id)
 
     def watch(self, thread_id: str, watcher: Callable[[], None]) -> Callable[[], None]:
@@ -162,10 +153,6 @@ class Desk:
             )
         return self.launch(msgspec.structs.replace(launch, options=options), then)
 
-    def known(self, thread_id: str) -> Room | None:
-        """The thread of that id if it is open here; opens nothing."""
-        return self._rooms.get(thread_id)
-
     async def tiles(self, wanted: Filter | None = None) -> list[dict[str, Any]]:
         """The list of threads that a filter leaves."""
         return await asyncio.to_thread(tiles, self.home, wanted)
@@ -210,7 +197,7 @@ class Desk:
         Raises:
             CodexError: The name is empty or too long, or there is no such thread.
         """
-        if thread_id in self._rooms or await asyncio.to_thread(running_thread, self.home, thread_id) is not None:
+        if thread_id in self._rooms or await kernels.running(self.home, thread_id) is not None:
             await (await self.room(thread_id)).submit(SetThreadName(name=name))
         else:
             await asyncio.to_thread(set_name, self.home, thread_id, name)
@@ -247,23 +234,12 @@ class Desk:
         Raises:
             ThreadError: It is at work, or another program has it open.
         """
-        running = await asyncio.to_thread(running_thread, self.home, thread_id)
-        if running is not None and running.state != "idle":
-            raise ThreadError("this thread is at work; stop it first")
-        if running is not None and not running.stay:
-            raise ThreadError("this thread is open in a notebook or another program; close it there first")
+        agent = await kernels.idle(self.home, thread_id)
         room = self._rooms.pop(thread_id, None)
         if room is not None:
             await room.aclose()
-        if running is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGTERM)
-        for _ in range(_END_TRIES):
-            if await asyncio.to_thread(running_thread, self.home, thread_id) is None:
-                return
-            await asyncio.sleep(_END_WAIT_S)
-        raise ThreadError("the agent of this thread does not end; try again in a moment")
+        if agent is not None:
+            await kernels.end(self.home, agent)
 
     async def aclose(self) -> None:
         """Close all connections; threads go on."""
@@ -313,7 +289,7 @@ class Desk:
         """Whether it runs, or is being opened here: a second kernel could not write it."""
         if thread_id in self._rooms or thread_id in self._opening:
             return True
-        return await asyncio.to_thread(running_thread, self.home, thread_id) is not None
+        return await kernels.running(self.home, thread_id) is not None
 
     async def _open(self, thread_id: str) -> Room:
         room = await self._followed(thread_id) or Room(lambda room: self._join(thread_id, room))
@@ -324,7 +300,7 @@ class Desk:
 
     async def _followed(self, thread_id: str) -> FollowedRoom | None:
         """The thread read-only, when a program that cannot be joined writes it."""
-        if await asyncio.to_thread(running_thread, self.home, thread_id) is not None:
+        if await kernels.running(self.home, thread_id) is not None:
             return None
         if thread_id not in await asyncio.to_thread(held_threads, self.home.root):
             return None
@@ -337,38 +313,10 @@ class Desk:
         """A kernel for a launch; once its thread has an id, the same thread again."""
         if room.thread_id:
             return await self._join(room.thread_id, room)
-        started = await asyncio.to_thread(
-            start_kernel, launch.options, env=launch.env, cwd=launch.options.cwd, umask=launch.umask
-        )
-        return await _attach(OwnKernel(started), room)
+        return await kernels.start(launch, room)
 
     async def _join(self, thread_id: str, room: Room) -> Connection:
-        running = await asyncio.to_thread(running_thread, self.home, thread_id)
-        if running is not None:
-            return await self._attach_running(running, room)
-        info = await asyncio.to_thread(find_thread, self.home, thread_id)
-        launch = self._asked[self.last]
-        cwd = info.cwd if info.cwd and os.path.isdir(info.cwd) else launch.options.cwd  # noqa: ASYNC240 - one stat
-        options = msgspec.structs.replace(launch.options, cwd=cwd, resume=str(info.path), fork=None)
-        started = await asyncio.to_thread(start_kernel, options, env=launch.env, cwd=cwd, umask=launch.umask)
-        return await _attach(OwnKernel(started), room)
-
-    async def _attach_running(self, running: RunningThread, room: Room) -> Connection:
-        async def is_alive() -> bool:
-            found = await asyncio.to_thread(running_thread, self.home, running.thread_id)
-            return found is not None and found.pid == running.pid
-
-        connection = await Connection.connect(
-            Path(running.connection_file), client=CLIENT, can_answer=True, is_alive=is_alive
-        )
-        connection.answers_servers = True
-        room.listen_to(connection)
-        try:
-            await connection.attach()
-        except BaseException:
-            await connection.aclose()
-            raise
-        return connection
+        return await kernels.join(self.home, thread_id, lambda: self._asked[self.last], room)
 
 
 def directory_of(given: str) -> str:
@@ -383,15 +331,6 @@ def directory_of(given: str) -> str:
     if not os.path.isdir(path):
         raise UsageError(f"there is no directory {one_line(path)}")
     return os.path.abspath(path)
-
-
-async def _attach(kernel: OwnKernel, room: Room) -> Connection:
-    """Attached to a kernel that is starting, with nothing missed."""
-    connection = await kernel.connect(client=CLIENT, can_answer=True)
-    connection.answers_servers = True
-    room.listen_to(connection)
-    await connection.attach()  # once more, with the listener: the answer is a snapshot
-    return connection
 
 
 def _look_at(task: asyncio.Task[Any]) -> None:

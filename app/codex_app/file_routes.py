@@ -87,7 +87,7 @@ class ThreadImage(Page):
 
     async def get(self, thread: str, id: str) -> None:
         """The image."""
-        room = self._desk.known(thread)
+        room = self._desk.opened(thread)
         found = None if room is None else await asyncio.to_thread(room.hub.drawing.pictures.read, id)
         if found is None:
             raise HTTPError(404)

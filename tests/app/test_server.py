@@ -337,7 +337,7 @@ async def test_an_earlier_thread_that_is_open_already_is_shown_and_not_started_a
     async def connect(room: Room) -> Any:
         return Listening()
 
-    monkeypatch.setattr("codex_app.desk.start_kernel", start)
+    monkeypatch.setattr("codex_app.kernels.start_kernel", start)
     desk = Desk(Home(root=tmp_path))
     open_room = Room(connect)
     monkeypatch.setattr(desk, "_rooms", {"t-1": open_room})

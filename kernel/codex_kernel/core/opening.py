@@ -130,7 +130,6 @@ def open_thread(
         if writer is not None:
             writer.close()
         raise
-    settings = state.settings
     state.hooks, skipped_hooks = open_hooks(
         config,
         environment,
@@ -145,33 +144,45 @@ def open_thread(
         *state.skills.problems,
         *(source.notices if source else ()),
         *(writer.notices if writer else ()),
-        *_changed_model(source, settings.model),
-    )
-    configured = SessionConfigured(
-        session_id=thread_id,
-        model=settings.model,
-        provider=config.model_provider,
-        cwd=str(settings.cwd),
-        approval_policy=settings.approval_policy,
-        sandbox_policy=settings.sandbox_policy,
-        sandbox=sandbox.facts(settings.sandbox_policy),
-        effort=settings.effort,
-        summary=settings.summary.value,
-        rollout_path=str(writer.path) if writer else None,
-        forked_from=_forked_from(source, writer, fork),
-        resumed=resume is not None,
-        name=source.name if source is not None and resume is not None else None,
-        branch=_branch(config.cwd),
-        file_opener=config.file_opener,
+        *_changed_model(source, state.settings.model),
     )
     return Opened(
         state=state,
-        configured=configured,
+        configured=_configured(state, config, source, writer, resumed=resume is not None, fork=fork),
         notices=tuple(dict.fromkeys(notices)),
         rollout_path=writer.path if writer else None,
         home=home,
         auth=auth,
         earlier=EarlierInputs(source if resume is not None else None),
+    )
+
+
+def _configured(
+    state: ThreadState,
+    config: Config,
+    source: Rollout | None,
+    writer: RolloutWriter | None,
+    *,
+    resumed: bool,
+    fork: Path | None,
+) -> SessionConfigured:
+    settings = state.settings
+    return SessionConfigured(
+        session_id=state.thread_id,
+        model=settings.model,
+        provider=config.model_provider,
+        cwd=str(settings.cwd),
+        approval_policy=settings.approval_policy,
+        sandbox_policy=settings.sandbox_policy,
+        sandbox=state.sandbox.facts(settings.sandbox_policy),
+        effort=settings.effort,
+        summary=settings.summary.value,
+        rollout_path=str(writer.path) if writer else None,
+        forked_from=_forked_from(source, writer, fork),
+        resumed=resumed,
+        name=source.name if source is not None and resumed else None,
+        branch=_branch(config.cwd),
+        file_opener=config.file_opener,
     )
 
 

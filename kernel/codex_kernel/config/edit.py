@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from codex_kernel.config.layers import parse_toml, read_text
+from codex_kernel.config.layers import parse_toml
 from codex_kernel.config.overrides import Tree, join_key, set_path, shown_key
+from codex_kernel.config.text_file import read_text
 from codex_kernel.whole_files import locked, replace_file
 from codex_protocol.errors import ConfigError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 
-from codex_kernel.config.layers import read_text
+from codex_kernel.config.text_file import read_text
 from codex_protocol.errors import ConfigError
 from codex_store.home import Home
 

@@ -11,10 +11,8 @@ import msgspec
 
 from codex_kernel.config.overrides import Tree, shown_key
 from codex_kernel.config.schema import NOT_OURS, ConfigToml
-from codex_kernel.regular_files import read_regular
+from codex_kernel.config.text_file import read_text
 from codex_protocol.errors import ConfigError
-
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 
 class UnknownKey(msgspec.Struct, frozen=True):
@@ -176,29 +174,6 @@ def canonical(tree: Tree, base: Path) -> Tree:
 def absolute(path: str, base: Path) -> str:
     """`path` made absolute against `base`, `~` meaning the user's home; symlinks stay."""
     return os.path.normpath(base / os.path.expanduser(path))
-
-
-def read_text(file: Path) -> str | None:
-    """The text of a regular file; None when there is none.
-
-    A pipe or device is refused instead of waited for: the file may belong to a project.
-
-    Raises:
-        ConfigError: It cannot be read, is no file, or is no UTF-8.
-    """
-    try:
-        content = read_regular(file, MAX_CONFIG_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror or error}.", file=str(file)) from error
-    if len(content) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{file} cannot be read: it has more than {MAX_CONFIG_BYTES} bytes.", file=str(file))
-    try:
-        return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file}, line {line}: this is not UTF-8 text.", file=str(file), line=line) from error
 
 
 def _toml_error(message: str, text: str) -> tuple[int, str]:

@@ -18,9 +18,10 @@ from codex_kernel.config.confirmed import (
     name_of,
     programs_of,
 )
-from codex_kernel.config.layers import Layer, parse_toml, read_text
+from codex_kernel.config.layers import Layer, parse_toml
 from codex_kernel.config.overrides import Tree, shown_key
 from codex_kernel.config.project import between
+from codex_kernel.config.text_file import read_text
 from codex_kernel.config.trust import Trust, record_trust, trust_target
 from codex_kernel.config.types import TrustLevel
 from codex_protocol.errors import ConfigError

@@ -12,10 +12,11 @@ import msgspec
 from codex_kernel.config.confirmed import Confirmed
 from codex_kernel.config.features import effective
 from codex_kernel.config.flags import Flags
-from codex_kernel.config.layers import absolute, read_text
+from codex_kernel.config.layers import absolute
 from codex_kernel.config.overrides import shown_key
 from codex_kernel.config.providers import DEMO, OSS_PROVIDERS, all_providers, check_provider
 from codex_kernel.config.schema import ConfigToml
+from codex_kernel.config.text_file import read_text
 from codex_kernel.config.trust import Trust
 from codex_kernel.config.types import (
     Config,

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from codex_kernel.config.text_file import read_text
 from codex_kernel.policy.starlark import run
 from codex_kernel.policy.starlark_values import StarlarkError, Value, kind
 from codex_protocol.errors import ConfigError
@@ -101,20 +102,10 @@ def read_source(path: Path) -> str:
     Raises:
         ConfigError: It cannot be read, is too long, or no UTF-8.
     """
-    try:
-        if not path.is_file():  # a pipe or device would be waited for
-            raise ConfigError(f"{path}: this is not a file", file=str(path))
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: the file cannot be read: {error.strerror or error}", file=str(path)) from error
-    if len(data) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: the file has more than {MAX_FILE_BYTES} bytes", file=str(path))
-    try:
-        return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: this is not UTF-8 text", file=str(path), line=line) from error
+    text = read_text(path, MAX_FILE_BYTES)
+    if text is None:
+        raise ConfigError(f"{path} cannot be read: there is no such file.", file=str(path))
+    return text
 
 
 def parse_rules(source: str, path: str) -> RuleFile:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 TOUR = "CODEX_TOUR.md"
 GIT = "GIT_ALLOW_PROTOCOL=none git -c core.fsmonitor=false"
 """A repository's settings could name a program to run: one that watches files, one that fetches missing objects."""
+_LS = f"{GIT} ls-files --deduplicate -z"
+"""A file in conflict has several entries."""
 SKIPPED = (".git", "node_modules", ".venv", "__pycache__")
 LANGUAGES = {
     "Python": ("py", "pyi"),
@@ -87,7 +89,7 @@ def first_look() -> dict[str, str]:
     """Commands of the first round by label: what lies here, what matters most first, and how many files git tracks."""
     return {
         "top": f"export LC_ALL=C; {{ ls -dpq {TOUR} {' '.join(MANIFESTS)} 2>/dev/null; ls -Apq; }} | head -n 200",
-        "tracked": f"{GIT} ls-files -z 2>/dev/null | tr -dc '\\0' | wc -c",
+        "tracked": f"{_LS} 2>/dev/null | tr -dc '\\0' | wc -c",
     }
 
 
@@ -169,11 +171,11 @@ def _of_kind(extensions: Sequence[str], *, tracked: bool) -> str:
         return _found(f"\\( {tests} \\)")
     kinds = " ".join(f"':(icase)*.{extension}'" for extension in extensions)
     regular = f'for f; do if {_REGULAR}; then printf "%s\\0" "$f"; fi; done'
-    return f"{GIT} ls-files -z -- {kinds} | xargs -0 sh -c '{regular}' sh"
+    return f"{_LS} -- {kinds} | xargs -0 sh -c '{regular}' sh"
 
 
 def _files(*, tracked: bool) -> str:
-    return f"{GIT} ls-files -z" if tracked else _found("")
+    return _LS if tracked else _found("")
 
 
 def _found(test: str) -> str:

@@ -146,4 +146,5 @@ def _table(value: Any) -> _Fields:
 
 
 def _clean(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f`<>]+", " ", text).split())[:200]
+    plain = "".join(" " if character in "`<>" or not character.isprintable() else character for character in text)
+    return " ".join(plain.split())[:200]

@@ -50,7 +50,8 @@ def _words(line: str) -> str:
         return ""
     line = re.sub(r"!\[[^\]]*\](\([^)]*\)?|\[[^\]]*\])", "", line)
     line = re.sub(r"\[([^\]]*)\](\([^)]*\)?|\[[^\]]*\])", r"\1", line)
-    line = re.sub(r"<[^>]*>?|[\x00-\x1f\x7f`]", " ", line).replace("\ufffd", "?")
+    line = re.sub(r"<[^>]*>?|`", " ", line).replace("\ufffd", "?")
+    line = "".join(character if character.isprintable() else " " for character in line)
     line = re.sub(r"(?<!\w)(\*\*?|__?)(?=\S)(.+?)(?<=\S)\1(?!\w)", r"\2", line)
     words = " ".join(line.lstrip("!/>").strip(" \t#=*-_|").split())
     return words if len(words) > 2 and re.search(r"\w", words) else ""
@@ -58,5 +59,5 @@ def _words(line: str) -> str:
 
 def _quoted(words: str) -> str:
     if len(words) > 100:
-        words = words[:99].rpartition(" ")[0] + " …"
+        words = (words[:99].rpartition(" ")[0] or words[:98]) + " …"
     return words if words.startswith("“") and words.endswith("”") else f"“{words}”"

@@ -223,6 +223,8 @@ def counted(result: Result | None) -> dict[str, int]:
 
 def _is_entry(path: str) -> bool:
     stem, _, extension = path.rpartition("/")[2].rpartition(".")
+    if extension.lower() in ("h", "hh", "hpp"):
+        return False
     return _ENTRY.fullmatch(stem) is not None and _KNOWN.get(extension.lower(), _NO_START[0]) not in _NO_START
 
 

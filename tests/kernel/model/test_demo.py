@@ -300,6 +300,7 @@ async def test_where_to_start_is_what_the_project_names_then_names_of_files_then
         "tests/main.py": "1\n",
         "docs/app.py": "1\n",
         "main.css": "1\n",
+        "app.h": "1\n",
         "web/index.html": "1\n",
         **{f"c/{name}.c": "int\nmain(void)\n{}\n" for name in "ab"},
         "c/long.c": "int main (int argc)\n{\n\n\n}\n",
@@ -352,6 +353,21 @@ async def test_folders_are_counted_however_many_files_lie_beside_them(tmp_path: 
     assert "- and 3 folders more with files." in text
     assert "- Project: wide" in text
     assert "- `a7.js` (1 line)" in text
+
+
+async def test_a_file_in_conflict_is_counted_once(tmp_path: Path) -> None:
+    root = plant(tmp_path, PYTHON, with_git=True)
+    for branch, text in (("one", "1\n"), ("two", "2\n2\n")):
+        git(root, "checkout", "-q", "-b", branch, "trunk")
+        (root / "src/weather/cli.py").write_text(text)
+        git(root, "commit", "-q", "-a", "-m", branch)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(root, "merge", "-q", "one")
+    await run_demo(root)
+    text = (root / TOUR).read_text()
+    assert f"- {len(PYTHON)} files:" in text
+    lines = sum((root / name).read_text().count("\n") for name in PYTHON if name.endswith(".py"))
+    assert f"- Python: 5 files (.py), {lines} lines" in text
 
 
 async def test_tracked_links_are_not_followed(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from codex_kernel.model.demo_manifests import read_manifest
         ("package", '{"main": "../../etc/passwd", "bin": 5, "exports": [1]}', {}, set()),
         ("package", '{\n  "name": "cut",\n  "main": "m.js",\n  "files": [', {"Project": "cut"}, {"m.js"}),
         ("package", "[" * 5000, {}, set()),
+        ("package", '{"name": "a\\u202eb\\u001bc"}', {"Project": "a b c"}, set()),
         ("cargo", '[package]\nname = "r"\n', {"Project": "r"}, {"src/main.rs", "src/lib.rs"}),
         ("gomod", "module example.org/x\n\ngo 1.22\n", {"Project": "example.org/x"}, set()),
     ],

@@ -19,6 +19,8 @@ from codex_kernel.model.demo_titles import first_words, licence_kind, title
         ("caf\ufffd", "“caf?”"),
         (f"{'word ' * 30}", "“" + "word " * 19 + "…”"),
         ("----\n\n<p>\n", None),
+        ("# " + "y" * 300, "“" + "y" * 98 + " …”"),
+        ("# a\u202eb \x1b[1m", "“a b [1m”"),
         ("", None),
     ],
 )

@@ -205,7 +205,9 @@ def _make(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"The directory {directory} cannot be created: {error.strerror or error}.", file=str(directory)
+            f"The directory {directory} cannot be created: {error.strerror or error}; let CODEX_HOME name a directory "
+            "that can be written.",
+            file=str(directory),
         ) from error
 
 

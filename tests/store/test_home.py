@@ -49,7 +49,7 @@ def test_ensure_makes_private_directories_and_leaves_existing_ones_alone(tmp_pat
 
 def test_ensure_says_which_directory_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"file/home cannot be created"):
+    with pytest.raises(ConfigError, match=r"file/home cannot be created: .*; let CODEX_HOME name a dir"):
         Home(root=tmp_path / "file" / "home").ensure()
 
 

@@ -177,17 +177,17 @@ async def _run_async(step: _Step, call: _Call, max_bytes: int) -> GitOutput:
         raise GitError(f"git cannot be started in {call.cwd}: {error.strerror}") from error
     assert process.stdout is not None  # noqa: S101 - narrows: both are pipes
     assert process.stderr is not None  # noqa: S101
+    errors = asyncio.ensure_future(_take(process.stderr, _MAX_STDERR_BYTES, keep_reading=True))
     try:
-        errors = asyncio.ensure_future(_take(process.stderr, _MAX_STDERR_BYTES, keep_reading=True))
-        try:
-            out = await _take(process.stdout, max_bytes + 1, keep_reading=False)
-            if len(out) > max_bytes:
-                raise _too_much(call, max_bytes)
-            return GitOutput(await process.wait(), out, await errors)
-        finally:
-            errors.cancel()
+        out = await _take(process.stdout, max_bytes + 1, keep_reading=False)
+        if len(out) > max_bytes:
+            raise _too_much(call, max_bytes)
+        return GitOutput(await process.wait(), out, await errors)
     finally:
         _kill_group(process.pid, process.returncode)
+        # A full pipe is not read any more, and asyncio sees no end of a process before those of its pipes.
+        await _take(process.stdout, 0, keep_reading=True)
+        await asyncio.wait({errors})
         await process.wait()
 
 

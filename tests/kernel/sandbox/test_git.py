@@ -318,6 +318,23 @@ async def test_output_without_end_is_cut_off(repo: Path, tmp_path: Path, monkeyp
         await git_run.run_git(["ls-files"], repo, max_bytes=1_000_000)
 
 
+async def test_a_pipe_that_is_full_when_enough_was_said_holds_nobody_up(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_git(tmp_path, monkeypatch, "exec yes")
+    take = git_run._take
+
+    async def take_until_full(stream: asyncio.StreamReader, max_bytes: int, *, keep_reading: bool) -> bytes:
+        said = await take(stream, max_bytes, keep_reading=keep_reading)
+        while len(said) == 1_000_001 and not stream._paused:  # noqa: ASYNC110 - asyncio tells nobody
+            await asyncio.sleep(0)
+        return said
+
+    monkeypatch.setattr(git_run, "_take", take_until_full)
+    with pytest.raises(GitError, match="more than 1000000 bytes"):
+        await git_run.run_git(["ls-files"], repo, max_bytes=1_000_000)
+
+
 async def test_errors_without_end_do_not_fill_memory_or_hang(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,7 +130,10 @@ async def post(
     try:
         response = await http.post(url, data=form, json=json, timeout=REQUEST_TIMEOUT_S)
     except httpx.HTTPError as error:
-        raise CredentialError(f"{_host(url)} could not be reached ({type(error).__name__}); try again.") from None
+        words = str(error) or type(error).__name__
+        unknown = "certificate verify failed" in words.lower()
+        mend = "name your certificates with SSL_CERT_FILE" if unknown else "try again"
+        raise CredentialError(f"{_host(url)} could not be reached: {words}; {mend}.") from None
     if response.status_code == 200:
         try:
             answer = msgspec.json.decode(response.content)

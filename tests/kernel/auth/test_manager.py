@@ -12,9 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from codex_kernel.auth.manager import AuthManager
+from codex_kernel.auth.oauth import post
 from codex_kernel.config.credentials import Credential
 from codex_protocol.errors import CredentialError
 from codex_store.home import Home
@@ -196,10 +198,19 @@ async def test_old_but_valid_login_survives_a_failing_issuer_and_an_expired_one_
         await manager(auth_file, issuer).current()
 
 
+async def test_an_issuer_with_an_unknown_certificate_is_told_with_what_to_do() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as http:
+        with pytest.raises(CredentialError, match=r"i\.test could not be reached: .*; name .* with SSL_CERT_FILE"):
+            await post(http, "https://i.test/token", form={})
+
+
 async def test_unreachable_issuer_is_told(make_config: MakeConfig, auth_file: Path) -> None:
     write_login(auth_file, expires_in_s=-1)
     keeper = AuthManager(Home(root=auth_file.parent), make_config(), env={}, issuer="http://127.0.0.1:9")
-    with pytest.raises(CredentialError, match=r"127\.0\.0\.1:9 could not be reached \(ConnectError\); try again"):
+    with pytest.raises(CredentialError, match=r"127\.0\.0\.1:9 could not be reached: All .* failed; try again"):
         await keeper.current()
 
 

@@ -149,10 +149,10 @@ def check_tour() -> str:
 
 
 def files_in_words(*, tracked: bool) -> str:
-    """Which files are counted, so that anybody can count them again."""
+    """Which files are counted, behind the word, so that anybody can count them again."""
     if tracked:
-        return f"files tracked by git (`git ls-files`, without {TOUR})"
-    return f"files outside {', '.join(f'`{name}`' for name in SKIPPED)} (without links and {TOUR})"
+        return f"that git tracks (`git ls-files`, without {TOUR})"
+    return f"outside {', '.join(f'`{name}`' for name in SKIPPED)} (without links and {TOUR})"
 
 
 def is_safe_name(name: str) -> bool:

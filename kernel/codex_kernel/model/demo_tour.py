@@ -137,7 +137,7 @@ def tour_text(facts: Facts) -> str:
     """The tour as a Markdown document."""
     lines = [HEADING + facts.name, "", f"> {SIGNATURE}", "", "## What is here", ""]
     lines.append(
-        f"- {_files(facts.total)}: {files_in_words(tracked=facts.tracked > 0)}." if facts.total else "- No files yet."
+        f"- {_files(facts.total)} {files_in_words(tracked=facts.tracked > 0)}." if facts.total else "- No files yet."
     )
     if facts.tracked:
         where = f" on branch `{facts.branch}`" if facts.branch else ""
@@ -172,7 +172,7 @@ def summary_text(facts: Facts) -> str:
     """The tour in a few sentences."""
     if not facts.total:
         return f"`{facts.name}` holds no files yet."
-    sentences = [f"`{facts.name}` holds {_files(facts.total)}, counting {files_in_words(tracked=facts.tracked > 0)}."]
+    sentences = [f"`{facts.name}` holds {_files(facts.total)} {files_in_words(tracked=facts.tracked > 0)}."]
     languages = [language_text(entry, facts) for entry in facts.languages()[:3]]
     if languages:
         sentences.append(f"By file names: {'; '.join(languages)}.")

@@ -97,7 +97,7 @@ def check_facts(text: str, root: Path, *, with_git: bool) -> int:
     files = files_of(root, with_git=with_git)
     checked = 0
     for line in text.splitlines():
-        if found := re.fullmatch(r"- (\d+) files?: files .*", line):
+        if found := re.fullmatch(r"- (\d+) files? (?:that|outside) .*", line):
             assert int(found[1]) == len(files)
         elif found := re.fullmatch(r"- (\d+) commits? reachable from HEAD on branch `(\w+)`\.", line):
             assert found[1] == git(root, "rev-list", "--count", "HEAD").strip()
@@ -365,7 +365,7 @@ async def test_a_file_in_conflict_is_counted_once(tmp_path: Path) -> None:
         git(root, "merge", "-q", "one")
     await run_demo(root)
     text = (root / TOUR).read_text()
-    assert f"- {len(PYTHON)} files:" in text
+    assert f"- {len(PYTHON)} files that" in text
     lines = sum((root / name).read_text().count("\n") for name in PYTHON if name.endswith(".py"))
     assert f"- Python: 5 files (.py), {lines} lines" in text
 
@@ -386,7 +386,7 @@ async def test_a_fresh_repository_without_commits_is_looked_through_like_a_plain
     git(tmp_path, "init", "-q")
     (tmp_path / "a.py").write_text("1\n")
     run = await run_demo(tmp_path)
-    assert "holds 1 file," in run.answer
+    assert "holds 1 file outside" in run.answer
     assert check_facts((tmp_path / TOUR).read_text(), tmp_path, with_git=False) >= 2
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from codex_kernel.whole_files import replace_file
 from codex_protocol.errors import ThreadError
 
@@ -30,24 +32,19 @@ class Consents:
         Raises:
             ThreadError: It cannot be written down.
         """
-        import json
-
         consents = self._read()
         consents[_machine()] = rung
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(self._file, json.dumps(consents, indent=1).encode(), private=True)
+            replace_file(self._file, msgspec.json.format(msgspec.json.encode(consents), indent=1), private=True)
         except OSError as error:
             raise ThreadError(f"the consent could not be written to {self._file}: {error.strerror}") from error
 
     def _read(self) -> dict[str, object]:
-        import json  # milliseconds that a thread without commands need not wait for
-
         try:
-            found: object = json.loads(self._file.read_text(encoding="utf-8"))
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, object])
         except (OSError, ValueError):
             return {}
-        return dict(found) if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _machine() -> str:

@@ -62,7 +62,7 @@ class ThreadJudge:
             approval_policy=settings.approval_policy,
             sandbox_policy=settings.sandbox_policy,
             rung=rung,
-            consented=state.consents.given(rung),
+            consented=rung == 3 and state.consents.given(rung),
             can_ask=state.approvals.can_ask,
             workspace=settings.cwd,
             approved_digests=frozenset(state.approvals.approved_digests),

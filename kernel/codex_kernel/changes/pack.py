@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import zlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
 
+try:
+    from _blake2 import blake2b  # the same one: hashlib brings OpenSSL, for which a first patch would wait 5 ms
+except ImportError:  # an implementation that has no such module
+    from hashlib import blake2b
+
 MAX_BYTES = 256 << 20
 """When the pack is so large, nothing more is kept for the thread."""
 
 
 class Pack:
-    """Contents by reference. A reference says all that is needed to read it: `kept:SHA256:OFFSET:LENGTH`."""
+    """Contents by reference. A reference says all that is needed to read it: `kept:BLAKE2B:OFFSET:LENGTH`."""
 
     def __init__(self, path: Path) -> None:
         """Use the file at `path`; it is made with the first content."""
@@ -45,7 +49,7 @@ class Pack:
         Raises:
             OSError: It could not be written.
         """
-        digest = hashlib.sha256(content).hexdigest()
+        digest = _digest(content)
         if digest not in self._known:
             packed = zlib.compress(content, 1)
             if self._stream is None:
@@ -72,4 +76,8 @@ class Pack:
                 content = zlib.decompress(stream.read(int(length)))
         except (OSError, zlib.error):
             return None
-        return content if hashlib.sha256(content).hexdigest() == digest else None
+        return content if _digest(content) == digest else None
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=32).hexdigest()

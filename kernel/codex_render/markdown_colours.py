@@ -14,6 +14,8 @@ _START = re.compile(
 )
 _MAY_BE_START = re.compile(r" {0,3}(?:`{0,2}|~{0,2}|#{0,6}|>[> ]*|[-*+]|\d{1,3}[.)]?)")
 """A line that has only this so far may still become any of those above."""
+_MOST_HELD = 64
+"""Characters; marks without end are given out as they are."""
 _PIECES = re.compile(r"`+|\*\*|[^`*]+|\*")
 
 
@@ -65,7 +67,7 @@ class MarkdownColours:
             if self._fence:
                 return text if self._opening else self._code(text)
             return self._inline(text, whole=whole)
-        if not whole and _MAY_BE_START.fullmatch(text):
+        if not whole and len(text) <= _MOST_HELD and _MAY_BE_START.fullmatch(text):
             self._held = text
             return ""
         self._new_line = False
@@ -92,8 +94,10 @@ class MarkdownColours:
         return f"{_CODE}{text}" if text else ""
 
     def _inline(self, text: str, *, whole: bool) -> str:
-        if not whole and (marks := re.search(r"[`*]+$", text)):
-            self._held, text = marks[0], text[: marks.start()]
+        if not whole:
+            settled = text.rstrip("`*")
+            if len(text) - len(settled) <= _MOST_HELD:
+                self._held, text = text[len(settled) :], settled
         shown: list[str] = []
         for found in _PIECES.finditer(text):
             piece = found[0]

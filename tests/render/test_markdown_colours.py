@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codex_render.markdown_colours import MarkdownColours
+from tests.support.growth import assert_linear_in
 
 NAMES = {"1": "<b>", "22": "</b>", "36": "<c>", "39": "</c>", "2": "<d>", "0": "<off>"}
 MARKDOWN = st.text("ab *`#->~1.)\\n", max_size=60)
@@ -67,6 +68,18 @@ def test_little_is_held_back() -> None:
 
 def test_the_language_of_a_fence_belongs_to_its_marker_however_it_comes() -> None:
     assert coloured("```p", "ython\nx", "=1\n```") == "<d>```python<off>\n<c>x<c>=1<off>\n<d>```<off>"
+
+
+@pytest.mark.parametrize("piece", ["*", "`", "*`", ">", "# ", "**a", "`a", "- \n"])
+def test_marks_without_end_cost_what_they_are_long(piece: str) -> None:
+    def stream(n: int) -> None:
+        colours = MarkdownColours()
+        for _ in range(n):
+            colours.feed(piece)
+        colours.feed(piece * n + "x")
+        colours.end()
+
+    assert_linear_in(stream, 40_000)
 
 
 def test_the_next_message_begins_without_the_fence_of_the_last() -> None:

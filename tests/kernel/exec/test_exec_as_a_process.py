@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,6 @@ from tests.support.our_command import COMMAND, OurCommand
 from tests.support.replies import calls, says
 
 WAIT_S = 30
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer([says("the answer")] * 4) as running:
-        yield running
-
-
-@pytest.fixture
-def codex(tmp_path: Path, server: ModelServer) -> OurCommand:
-    return OurCommand(tmp_path, server)
 
 
 def read_until(descriptor: int, wanted: bytes) -> bytes:

@@ -1,6 +1,5 @@
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,6 @@ from tests.support.our_command import OurCommand
 from tests.support.replies import Reply, calls, fails, message, patches, reasoning, says
 
 PATCH = "*** Begin Patch\n*** Add File: new.txt\n+alpha\n*** End Patch\n"
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer([says("the answer")] * 4) as running:
-        yield running
-
-
-@pytest.fixture
-def codex(tmp_path: Path, server: ModelServer) -> OurCommand:
-    return OurCommand(tmp_path, server)
 
 
 def kinds(events: list[dict]) -> list[str]:

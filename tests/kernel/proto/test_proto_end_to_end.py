@@ -2,7 +2,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,6 @@ import pytest
 from tests.support.model_server import ModelServer
 from tests.support.our_command import OurCommand
 from tests.support.replies import calls, says
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer([says("the answer")] * 4) as running:
-        yield running
-
-
-@pytest.fixture
-def codex(tmp_path: Path, server: ModelServer) -> OurCommand:
-    return OurCommand(tmp_path, server)
 
 
 def op(id: str, type: str, /, **fields: object) -> str:

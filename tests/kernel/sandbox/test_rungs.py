@@ -61,11 +61,6 @@ def server() -> Iterator[ModelServer]:
         yield running
 
 
-@pytest.fixture
-def codex(tmp_path: Path, server: ModelServer) -> OurCommand:
-    return OurCommand(tmp_path, server)
-
-
 def told_to_the_model(server: ModelServer) -> str:
     return str(next(iter(server.requests[-1].outputs().values())))
 

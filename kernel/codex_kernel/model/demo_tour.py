@@ -74,9 +74,8 @@ class Facts(msgspec.Struct, kw_only=True):
 
     def builds(self) -> list[str]:
         """Files that say how it is built, at most eight."""
-        return [path for path in self.notable if _BUILD.fullmatch(path.rpartition("/")[2]) and not _ASIDE.search(path)][
-            :8
-        ]
+        named = [path for path in self.notable if _BUILD.fullmatch(path.rpartition("/")[2])]
+        return [path for path in named if not _ASIDE.search(path)][:8]
 
     def first(self, *starts: str) -> str | None:
         """The notable file of the directory itself whose name starts so, case ignored: the plainest of them."""

@@ -113,7 +113,11 @@ def survey(top: Sequence[str], *, tracked: bool) -> dict[str, str]:
         "folders": f"{names} | {_FOLDERS} | {folders} | {there}",
         "tests": f"{names} | grep -cE '{TEST_PATTERN}' || true",
         "notable": f"{names} | grep -iE '{NOTABLE_PATTERN}' | {_BY_DEPTH} | head -n 80 | {_each_regular()}",
-        **{label: head(name, lines=200) for name, label in MANIFESTS.items() if name in top},
+        **{
+            label: f"f={name}; if {_REGULAR}; then {head(name, lines=200)}; fi"
+            for name, label in MANIFESTS.items()
+            if name in top
+        },
     }
 
 
@@ -129,8 +133,8 @@ def main_functions(language: str, *, tracked: bool) -> str:
 
 
 def head(path: str, *, lines: int) -> str:
-    """Prints the start of a file; nothing of a link."""
-    return f'f={shlex.quote(path)}; if {_REGULAR}; then head -n {lines} -- "$f" | cut -c 1-400 | head -c 6000; fi'
+    """Prints the start of a regular file."""
+    return f"head -n {lines} -- {shlex.quote(path)} | cut -c 1-400 | head -c 6000"
 
 
 def line_counts(paths: Sequence[str]) -> str:

@@ -33,10 +33,11 @@ def all_providers(
     return providers
 
 
+_URL_VARIABLES = ("OPENAI_BASE_URL", "CODEX_OSS_BASE_URL")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+([/?#]|$)")
 
 
-def check_provider(provider_id: str, provider: ModelProvider) -> None:
+def check_provider(provider_id: str, provider: ModelProvider, env: Mapping[str, str]) -> None:
     """Refuse what could never work, before the first request.
 
     Raises:
@@ -44,8 +45,10 @@ def check_provider(provider_id: str, provider: ModelProvider) -> None:
     """
     url = provider.base_url
     if url is not None and not _WEB_ADDRESS.match(url):
+        named = (f"The variable {name}" for name in _URL_VARIABLES if env.get(name, "").strip() == url)
+        whose = next(named, f"The base URL of provider {provider_id!r}")
         raise ConfigError(
-            f"The base URL of provider {provider_id!r} is {url!r}; it must start with http:// or https:// and a host.",
+            f"{whose} is {url!r}; it must start with http:// or https:// and a host.",
             key=f"model_providers.{provider_id}.base_url",
         )
     if url is None and provider_id not in {"openai", DEMO} and not provider.requires_openai_auth:

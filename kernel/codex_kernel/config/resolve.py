@@ -117,7 +117,7 @@ def resolve(gathered: Gathered, flags: Flags, env: Mapping[str, str]) -> Config:
         notices.append(
             f"notify names {settings.notify[0]!r}, which is no program here; nothing is started when a turn ends."
         )
-    provider = _chosen(provider_id, providers)
+    provider = _chosen(provider_id, providers, env)
     if settings.permissions:
         notices.append("[permissions] is not used: permission profiles are not supported here; set sandbox_mode.")
     if settings.cli_auth_credentials_store in {"keyring", "ephemeral"}:
@@ -186,14 +186,14 @@ def _model(settings: ConfigToml, flags: Flags, given: frozenset[str]) -> tuple[s
     return provider_id, defaults.get(provider_id, settings.model)
 
 
-def _chosen(provider_id: str, providers: Mapping[str, ModelProvider]) -> ModelProvider:
+def _chosen(provider_id: str, providers: Mapping[str, ModelProvider], env: Mapping[str, str]) -> ModelProvider:
     provider = providers.get(provider_id)
     if provider is None:
         raise ConfigError(
             f"The model provider {provider_id!r} is not defined; there are {', '.join(sorted(providers))}.",
             key="model_provider",
         )
-    check_provider(provider_id, provider)
+    check_provider(provider_id, provider, env)
     return provider
 
 

@@ -353,6 +353,13 @@ def test_settings_upstream_has_and_we_do_not_are_told_where_they_matter(load: Lo
     assert ["not supported here" in warning for warning in warnings] == [True, True]
 
 
+@pytest.mark.parametrize(("variable", "provider"), [("OPENAI_BASE_URL", "openai"), ("CODEX_OSS_BASE_URL", "oss")])
+def test_a_variable_that_is_no_address_is_named(load: Load, variable: str, provider: str) -> None:
+    with pytest.raises(ConfigError, match=f"^The variable {variable} is 'localhost'; it must start with http"):
+        load(f"model_provider={provider}", env={variable: "localhost"})
+    assert load("model_provider=lmstudio", env={variable: "localhost"}).provider.name == "LM Studio"
+
+
 def test_providers_can_be_added_changed_and_chosen(load: Load) -> None:
     config = load('openai_base_url="http://typed/v1"', env={"OPENAI_BASE_URL": "http://env/v1"})
     assert config.provider.base_url == "http://typed/v1"

@@ -142,6 +142,7 @@ def test_a_tour_looks_as_it_should_in_both_themes(workbench: Workbench, page: Pa
     opened(page, workbench.start("-s", "workspace-write"))
     send(page, "Give me a tour of this directory and write it down.")
     expect(page.get_by_text("The tour is in CODEX_TOUR.md")).to_be_visible()
+    expect(page.get_by_text("Today", exact=True)).to_be_visible()  # in the list it is over as well
     screens.take("tour")
     assert screens.found == []
 

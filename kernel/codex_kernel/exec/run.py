@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from codex_kernel.exec.descriptors import make_room
 from codex_kernel.exec.inputs import image_files, image_inputs, read_schema
 from codex_kernel.exec.preparation import check_repository, find_earlier, load, prepare_local_server
 from codex_kernel.exec.request import ExecRequest, ReviewTarget
@@ -61,6 +62,7 @@ def run_exec(request: ExecRequest) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # With asyncio's handler in its place, setting ours would draw a picture of the task: 5 ms.
         signal.signal(signal.SIGINT, _interrupt)
+    make_room()
     outcome = asyncio.run(run.run(op, prompt.late, earlier))
     return run.end(outcome)  # outside the loop: a slow reader may hold us up here, and signals must still end us
 

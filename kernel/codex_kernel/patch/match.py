@@ -15,7 +15,7 @@ _LOOKALIKES = {
     **dict.fromkeys(range(0x201C, 0x2020), '"'),
     **dict.fromkeys((0xA0, *range(0x2002, 0x200B), 0x202F, 0x205F, 0x3000), " "),
 }
-_UNREADABLE = re.compile("[\udc80-\udcff\ufffd]+")
+_UNREADABLE = "[\udc80-\udcff\ufffd]+"
 _CODES = 0x10FFFF
 """Code points besides 0, which stands for every line no pattern has."""
 
@@ -29,7 +29,7 @@ def _plain(line: str) -> str:
     line = line.strip()
     if line.isascii():
         return line
-    return _UNREADABLE.sub("\ufffd", line).translate(_LOOKALIKES).strip()
+    return re.sub(_UNREADABLE, "\ufffd", line).translate(_LOOKALIKES).strip()
 
 
 PASSES: tuple[Callable[[str], str], ...] = (_exact, str.rstrip, str.strip, _plain)

@@ -22,7 +22,7 @@ MOVE = "*** Move to: "
 END_OF_FILE = "*** End of File"
 NO_NEWLINE = "\\ No newline at end of file"
 
-_HEREDOC = re.compile(r"(?:(?:apply_patch|applypatch)[ \t]+)?<<-?[ \t]*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)")
+_HEREDOC = r"(?:(?:apply_patch|applypatch)[ \t]+)?<<-?[ \t]*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)"
 
 
 class PatchSyntaxError(PatchError):
@@ -143,7 +143,7 @@ def _unwrap(text: str) -> list[str]:
     fault = _envelope_fault(lines)
     if fault is None:
         return lines
-    heredoc = _HEREDOC.fullmatch(lines[0].strip())
+    heredoc = re.fullmatch(_HEREDOC, lines[0].strip())
     if heredoc and len(lines) >= 4 and lines[-1].strip() == heredoc["word"]:
         lines = lines[1:-1]
         fault = _envelope_fault(lines)

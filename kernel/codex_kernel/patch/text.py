@@ -7,7 +7,7 @@ import re
 from codex_kernel.patch.diff import Side
 
 _BOM = "\ufeff"
-_SURROGATES = re.compile("[\ud800-\udfff]+")
+_SURROGATES = "[\ud800-\udfff]+"
 
 
 class FileText:
@@ -117,4 +117,4 @@ class Texts:
 
 def readable(text: str) -> str:
     """The text with U+FFFD where bytes were not UTF-8, fit for every encoder."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else re.sub(_SURROGATES, "\ufffd", text)

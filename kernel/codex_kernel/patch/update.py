@@ -18,7 +18,7 @@ from codex_kernel.patch.match import Haystack
 from codex_kernel.patch.parse import Chunk
 from codex_kernel.patch.text import FileText
 
-_LINE_NUMBERS = re.compile(r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)")
+_LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)"
 
 
 class Updated(msgspec.Struct, frozen=True):
@@ -195,7 +195,7 @@ class _Finder:
 
 def _readings(anchor: str) -> tuple[str, ...]:
     """What else an anchor may mean: without a unified diff's line numbers, without a second `@@`."""
-    numbers = _LINE_NUMBERS.fullmatch(anchor)
+    numbers = re.fullmatch(_LINE_NUMBERS, anchor)
     if numbers:
         return (numbers["rest"].strip(),)
     return (anchor.rstrip()[:-2].rstrip(),) if anchor.rstrip().endswith(" @@") else ()

@@ -9,7 +9,8 @@ import select
 import signal
 import termios
 import tty
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
 
 from codex_kernel.sandbox.interface import Exit, Process
 from codex_protocol.errors import SandboxError
@@ -42,9 +43,26 @@ class Attachment:
         self._process: Process | None = None
         self._interrupted = False
 
-    def hold_interrupts(self) -> None:
-        """From now on an interrupt waits for the command, which may run before we know that it does."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
+    async def started(self, starting: Coroutine[Any, Any, Process]) -> Process:
+        """The process; it may run before we know that it does, so signals are for it from here on.
+
+        Raises:
+            Gone: We were told to end before it ran.
+            SandboxError: It could not be started.
+        """
+        loop = asyncio.get_running_loop()
+        self._gone = loop.create_future()
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        for number in _ENDING_SIGNALS:
+            loop.add_signal_handler(number, self._end, number)
+        task = loop.create_task(starting)
+        await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, SandboxError):
+                await (await task).aclose()
+            raise Gone(self._gone.result())
+        return task.result()
 
     def _interrupt(self) -> None:
         """One handler from beginning to end: a call that is queued while another takes over would be lost."""
@@ -68,7 +86,7 @@ class Attachment:
             Gone: We were ended first.
         """
         loop = asyncio.get_running_loop()
-        self._gone = loop.create_future()
+        assert self._gone is not None  # noqa: S101 - narrows: `started` has made it
         reading = loop.create_task(_feed(process))
         writing = loop.create_task(self._drain(process))
         with self._raw(), self._signals(loop, process):
@@ -103,11 +121,8 @@ class Attachment:
     def _signals(self, loop: asyncio.AbstractEventLoop, process: Process) -> Generator[None]:
         """Ctrl-C goes to the command and not to us; what ends us ends it."""
         self._process = process
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
         if self._interrupted:
             process.interrupt()
-        for number in _ENDING_SIGNALS:
-            loop.add_signal_handler(number, self._end, number)
         if self.interactive:
             loop.add_signal_handler(signal.SIGWINCH, lambda: process.resize(*self.size()))
             process.resize(*self.size())

@@ -80,29 +80,27 @@ async def _run(argv: tuple[str, ...], config: Config, runtime_dir: Path, private
         _say(notice)
     attachment = Attachment()
     rows, columns = attachment.size()
-    attachment.hold_interrupts()
+    command = Command(
+        argv=argv,
+        cwd=config.cwd,
+        env=command_environment(config.shell_environment_policy, os.environ),
+        policy=policy,
+        workspace=config.cwd,
+        pty=attachment.interactive,
+        rows=rows,
+        columns=columns,
+        stdin=True,
+    )
     try:
-        process = await sandbox.start(
-            Command(
-                argv=argv,
-                cwd=config.cwd,
-                env=command_environment(config.shell_environment_policy, os.environ),
-                policy=policy,
-                workspace=config.cwd,
-                pty=attachment.interactive,
-                rows=rows,
-                columns=columns,
-                stdin=True,
-            )
-        )
+        process = await attachment.started(sandbox.start(command))
         try:
             ended = await attachment.join(process)
-        except Gone as gone:
-            return gone.code
         finally:
             await process.aclose()
         _comment(ended)
         return ended.code
+    except Gone as gone:
+        return gone.code
     finally:
         await sandbox.aclose()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from codex_kernel.sandbox.attachment import Attachment, Gone
 from codex_kernel.sandbox.command import with_network
+from codex_kernel.sandbox.interface import Process
 from codex_protocol.errors import UsageError
 from codex_protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
 
@@ -138,6 +141,25 @@ def test_what_ends_us_ends_the_whole_tree(place: Place, number: signal.Signals) 
     deadline = time.monotonic() + 30
     while _running("98765", "98764"):
         assert time.monotonic() < deadline
+
+
+async def test_who_is_told_to_end_while_a_command_starts_ends_then() -> None:
+    loop, cleaned_up = asyncio.get_running_loop(), []
+
+    async def starting() -> Process:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            return await loop.create_future()
+        finally:
+            cleaned_up.append(True)
+
+    try:
+        with pytest.raises(Gone) as gone:
+            await Attachment().started(starting())
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+    assert (gone.value.code, cleaned_up) == (143, [True])
 
 
 def _running(*words: str) -> list[str]:
@@ -374,7 +396,9 @@ def test_the_terminal_is_as_before_when_we_are_told_to_end(on_terminal) -> None:
 
 
 def test_a_window_that_changes_its_size_is_passed_on(on_terminal) -> None:
-    terminal = on_terminal("bash", "-c", "trap 'stty size' WINCH; echo ready; while :; do sleep 0.01; done")
+    terminal = on_terminal(
+        "bash", "-c", "trap 'stty size' WINCH; trap exit INT; echo ready; while :; do sleep 0.01; done"
+    )
     terminal.until(b"ready")
     fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     terminal.until(b"40 120")

@@ -34,7 +34,7 @@ def all_providers(
 
 
 _URL_VARIABLES = ("OPENAI_BASE_URL", "CODEX_OSS_BASE_URL")
-_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+([/?#]|$)")
+_WEB_ADDRESS = r"https?://[^\s/?#]+([/?#]|$)"
 
 
 def check_provider(provider_id: str, provider: ModelProvider, env: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ def check_provider(provider_id: str, provider: ModelProvider, env: Mapping[str, 
         ConfigError: The base URL is no web address.
     """
     url = provider.base_url
-    if url is not None and not _WEB_ADDRESS.match(url):
+    if url is not None and not re.match(_WEB_ADDRESS, url):
         named = (f"The variable {name}" for name in _URL_VARIABLES if env.get(name, "").strip() == url)
         whose = next(named, f"The base URL of provider {provider_id!r}")
         raise ConfigError(

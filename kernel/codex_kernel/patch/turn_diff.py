@@ -104,6 +104,8 @@ class _Tracked:
         self.path = path
         """Where it was."""
         self.before = before
+        self._before_id: str | None = None
+        """Of the object it was; None until a diff needs it."""
         self._signature: _Signature | None = None
         self._state: tuple[str, str] | None = None
         """Object id and mode at the last look; None: there was no file."""
@@ -146,8 +148,9 @@ class _Tracked:
             lines += [f"new file mode {_mode(now)}"] if now else [f"deleted file mode {_mode(before)}"]
         elif _mode(before) != _mode(now):
             lines += [f"old mode {_mode(before)}", f"new mode {_mode(now)}"]
-        before_id = _NO_OBJECT if before is None else _object_id(before.data)
-        lines.append(f"index {before_id}..{now_id}")
+        if self._before_id is None:
+            self._before_id = _NO_OBJECT if before is None else _object_id(before.data)
+        lines.append(f"index {self._before_id}..{now_id}")
         text_of = FileText.decode if written is None else written.texts.of
         old, new = _side(before, text_of), _side(now, text_of)
         if old is None or new is None or old.lines or new.lines:

@@ -102,12 +102,7 @@ def _run(parsed: Parsed) -> int:
         _load_user_variables()
     match parsed.path:
         case ("exec", *_) | ("review",):
-            from codex_cli.lean_imports import load_msgspec_and_asyncio
-
-            load_msgspec_and_asyncio()
-            from codex_cli.exec_command import run_exec_command
-
-            return run_exec_command(parsed)
+            return _exec(parsed)
         case ("proto",):
             from codex_cli.proto_command import run_proto_command
 
@@ -180,6 +175,21 @@ def _run(parsed: Parsed) -> int:
             return run_page_command(parsed)
         case _:
             raise CommandLineError(f"'{' '.join(('codex', *parsed.path))}' needs a subcommand", parsed.chain)
+
+
+def _exec(parsed: Parsed) -> int:
+    from codex_cli.bytecode_bundle import use_bundle
+
+    bundle = use_bundle("exec")
+    from codex_cli.lean_imports import load_msgspec_and_asyncio
+
+    load_msgspec_and_asyncio()
+    from codex_cli.exec_command import run_exec_command
+
+    code = run_exec_command(parsed)
+    if code == 0 and bundle is not None:
+        bundle.keep()
+    return code
 
 
 def _help(parsed: Parsed) -> int:

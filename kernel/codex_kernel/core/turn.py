@@ -145,11 +145,11 @@ class Turn:
 
     def _prepare(self) -> None:
         """What the first call will need, made beside the model's thinking and never beside a call."""
+        from codex_kernel.core import first_call
+
         self._prepared = True
         self._state.sandbox.warm(self._settings.sandbox_policy, self._settings.cwd)
         self._state.checkpoints.begin(self._settings.cwd)
-        from codex_kernel.core import first_call
-
         first_call.load()
 
     async def _ready(self, call: ToolCallItem) -> None:

@@ -1,0 +1,238 @@
+"""The bundle of bytecode beside an installation: what it serves, what it never serves, and who writes it."""
+
+from __future__ import annotations
+
+import compileall
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codex_cli.bytecode_bundle import BytecodeBundle
+from tests.support.model_server import ModelServer
+from tests.support.our_command import OurCommand
+from tests.support.replies import calls, says
+
+KERNEL = Path(__file__).parents[2] / "kernel"
+COMMAND = """
+import json, os, sys
+from codex_cli.main import main
+code = main()
+told = {}
+for name, module in list(sys.modules.items()):
+    spec = getattr(module, "__spec__", None)
+    if not getattr(spec, "origin", None) or not spec.origin.endswith(".py"):
+        continue
+    functions = (value for value in vars(module).values() if getattr(value, "__module__", "") == name)
+    told[name] = {
+        "loader": type(spec.loader).__name__,
+        "same": spec.loader is module.__loader__,
+        "file": [module.__file__, module.__cached__, spec.origin, spec.cached, spec.has_location],
+        "package": [module.__package__, spec.parent, vars(module).get("__path__"), spec.submodule_search_locations],
+        "code": next((one.__code__.co_filename for one in functions if hasattr(one, "__code__")), None),
+    }
+with open(os.environ["TOLD"], "w") as file:
+    json.dump(told, file)
+sys.exit(code)
+"""
+
+
+@dataclass
+class Installation:
+    """A copy of the packages beside a script, as `pip` would put them, but that it tells what was loaded."""
+
+    root: Path
+    ours: OurCommand
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / f"codex_cli/__pycache__/exec.{sys.implementation.cache_tag}.bundle"
+
+    def run(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Every module that a run ended with, by name."""
+        told = self.root / "told.json"
+        command = [sys.executable, str(self.root / "codex"), "exec", *(arguments or ("go",))]
+        inherited = {key: value for key, value in self.ours.environment().items() if not key.startswith("PYTHON")}
+        done = subprocess.run(
+            command,
+            cwd=self.ours.work,
+            env={**inherited, "TOLD": str(told), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return json.loads(told.read_text("utf-8"))
+
+    def edit(self, file: str, text: str) -> None:
+        """Append to a source."""
+        path = self.root / file
+        path.write_text(path.read_text("utf-8") + text, encoding="utf-8")
+
+
+def bundled(told: dict[str, Any]) -> set[str]:
+    return {name for name, module in told.items() if module["loader"] == "_BundleLoader"}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages with their `.pyc` files, as an installation has them."""
+    root = tmp_path_factory.mktemp("compiled")
+    for package in KERNEL.glob("codex_*"):
+        shutil.copytree(package, root / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(root, quiet=1)
+    return root
+
+
+@pytest.fixture
+def installation(compiled: Path, tmp_path: Path) -> Iterator[Installation]:
+    root = tmp_path / "bin"
+    shutil.copytree(compiled, root)
+    (root / "codex").write_text(COMMAND, encoding="utf-8")
+    with ModelServer([says("done")] * 20) as server:
+        made = Installation(root, OurCommand(tmp_path, server))
+        made.run(env={"PYTHONDONTWRITEBYTECODE": "1"})  # the first start in a home tries what the sandbox can do
+        yield made
+
+
+def test_the_second_start_takes_from_the_bundle_what_the_first_one_loaded(installation: Installation) -> None:
+    first, second = installation.run(), installation.run()
+    assert bundled(first) == set()
+    assert {"codex_kernel.core.thread", "codex_protocol.events", "asyncio.events", "msgspec", "typing"} <= bundled(
+        second
+    )
+    assert set(second) == set(first)
+    files = [name for name in first.keys() - bundled(second) if name.startswith("codex_")]
+    assert {name.partition(".")[2] for name in files} <= {
+        "", "main", "parser", "options", "errors", "bytecode_bundle",
+        *(f"commands.{name}" for name in ("root", "leash", "machine", "mcp", "shared", "threads", "turns")), "commands",
+    }  # fmt: skip
+
+
+def test_a_module_from_the_bundle_is_as_python_would_have_loaded_it(installation: Installation) -> None:
+    first, second = installation.run(), installation.run()
+    for told in (first, second):
+        assert all(module["same"] for module in told.values())
+        for module in told.values():
+            del module["loader"]
+    assert second == first
+
+
+def test_a_source_that_has_changed_counts_at_once_and_is_in_the_next_bundle(installation: Installation) -> None:
+    installation.run()
+    installation.edit("codex_kernel/exec/json_lines.py", "\nimport this\n")
+    second, third = installation.run("--json", "go"), installation.run("--json", "go")
+    assert "this" in second
+    assert "codex_kernel.exec.json_lines" not in bundled(second)
+    assert {"codex_kernel.exec.json_lines", "this"} <= bundled(third)
+
+
+def test_a_source_of_another_time_counts_though_it_is_as_long_as_before(installation: Installation) -> None:
+    installation.run()
+    path = installation.root / "codex_kernel/exec/json_lines.py"
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
+    assert "codex_kernel.exec.json_lines" not in bundled(installation.run())
+
+
+def test_a_source_that_is_gone_is_not_served(installation: Installation) -> None:
+    installation.run()
+    shutil.move(installation.root / "codex_kernel/model/sse.py", installation.root / "sse.py")
+    installation.run(code=1)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 2_000, 500_000, -1])
+def test_a_torn_bundle_is_as_good_as_none_and_made_anew(installation: Installation, keep: int) -> None:
+    installation.run()
+    whole = installation.bundle.read_bytes()
+    installation.bundle.write_bytes(whole[:keep])
+    assert bundled(installation.run()) == set()
+    assert len(bundled(installation.run())) > 200
+
+
+@pytest.mark.parametrize("old", [sys.version.split()[0], "'", repr(sys.path[-1])])
+def test_a_bundle_of_another_python_or_search_path_is_not_used(installation: Installation, old: str) -> None:
+    installation.run()
+    head, line, rest = installation.bundle.read_bytes().partition(b"\n")
+    changed = head.replace(old.encode(), b"other", 1)
+    assert changed != head
+    installation.bundle.write_bytes(changed + line + rest)
+    assert bundled(installation.run()) == set()
+
+
+def test_who_wants_no_bytecode_written_gets_none(installation: Installation) -> None:
+    assert installation.run(env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert not installation.bundle.exists()
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONPYCACHEPREFIX"])
+def test_modules_that_may_come_from_elsewhere_are_left_to_python(installation: Installation, name: str) -> None:
+    installation.run()
+    assert bundled(installation.run(env={name: str(installation.root / "elsewhere")})) == set()
+    assert len(bundled(installation.run())) > 200
+
+
+def test_an_installation_that_cannot_be_written_works_as_well(installation: Installation) -> None:
+    shutil.rmtree(installation.bundle.parent)
+    installation.bundle.parent.write_text("a file, so that even root can put nothing there")
+    assert bundled(installation.run()) == bundled(installation.run()) == set()
+    assert [path.name for path in installation.root.rglob("*.bundle*")] == []
+
+
+def test_a_run_that_failed_makes_no_bundle(installation: Installation) -> None:
+    installation.run("-c", "model_provider=nobody", "go", code=1)
+    assert not installation.bundle.exists()
+
+
+def test_what_only_tools_need_is_not_in_the_bundle(installation: Installation, tmp_path: Path) -> None:
+    with ModelServer([calls("exec_command", {"cmd": "true"}), says("done")] * 2) as server:
+        installation.ours = OurCommand(tmp_path / "tools", server)
+        unconfined = "--dangerously-bypass-approvals-and-sandbox"
+        installation.run(unconfined, "go")
+        told = installation.run(unconfined, "go")
+    assert "codex_kernel.core.calls" in told
+    assert "codex_kernel.core.calls" not in bundled(told)
+    assert len(bundled(told)) > 200
+
+
+def test_a_bundle_grows_by_what_another_way_to_start_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("codex_kernel.core.first_call", "codex_kernel.core.calls"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "some.bundle"
+
+    def start(names: list[str]) -> set[str]:
+        bundle = BytecodeBundle(str(file))
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "meta_path", [bundle, *sys.meta_path])
+            loaded = {name: importlib.import_module(name) for name in names}
+            bundle.keep()
+        for name in names:
+            del sys.modules[name]
+        return {name for name, module in loaded.items() if type(module.__loader__).__name__ == "_BundleLoader"}
+
+    one, other = ([f"{way}_{number}" for number in range(10)] for way in ("plain_start", "other_start"))
+    for name in (*one, *other):
+        (tmp_path / f"{name}.py").write_text("VALUE = 1\n")
+    assert start(one) == set()
+    assert start(one) == set(one)
+    assert start(other) == set()
+    assert start(one) == set(one)
+    assert start(other) == set(other)
+    few = other[:3]
+    before = file.read_bytes()
+    for name in few:
+        (tmp_path / f"{name}.py").write_text("VALUE = 22\n")
+    assert start(few) == set()
+    assert file.read_bytes() != before

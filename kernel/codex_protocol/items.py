@@ -3,7 +3,7 @@
 Source: spec/model-api.md section 2. Decoding tolerates unknown fields and keeps unknown kinds as `OtherItem`.
 """
 
-from __future__ import annotations
+# Annotations are no strings here: msgspec would have to read them back, in every start.
 
 from typing import Any, Literal, cast
 

@@ -3,7 +3,7 @@
 Source: spec/config.md section 4; newer keys follow spec/modern-features.md. Loading is `load.py`'s business.
 """
 
-from __future__ import annotations
+# Annotations are no strings here: msgspec would have to read them back, in every start.
 
 import enum
 from pathlib import Path

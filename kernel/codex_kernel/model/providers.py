@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from codex_kernel.config.credentials import Credential, CredentialSource
@@ -13,7 +12,6 @@ from codex_protocol.errors import ConfigError, CredentialError
 OPENAI_URL = "https://api.openai.com/v1"
 CHATGPT_PATH = "codex"
 """Below `chatgpt_base_url`."""
-_UNSENDABLE = re.compile(r"[^\x20-\x7e]").search
 
 
 async def effective_credential(
@@ -99,7 +97,7 @@ def provider_headers(provider: ModelProvider, env: Mapping[str, str] = os.enviro
     from_env = {name: env.get(variable, "").strip() for name, variable in provider.env_http_headers.items()}
     headers = {**provider.http_headers, **{name: value for name, value in from_env.items() if value}}
     for name, value in headers.items():
-        if _UNSENDABLE(name + value):
+        if not _is_sendable(name + value):
             variable = provider.env_http_headers.get(name)
             where = f"environment variable {variable}" if variable else "config.toml"
             raise ConfigError(
@@ -121,5 +119,9 @@ def authorisation(credential: Credential | None) -> dict[str, str]:
 
 
 def _check_sendable(token: str, what: str) -> None:
-    if _UNSENDABLE(token):
+    if not _is_sendable(token):
         raise CredentialError(f"{what} has characters that no key has (a line end, a quotation mark?); set it again.")
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and text.isprintable()

@@ -3,7 +3,7 @@
 Source: spec/model-api.md section 3.
 """
 
-from __future__ import annotations
+# Annotations are no strings here: msgspec would have to read them back, in every start.
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast

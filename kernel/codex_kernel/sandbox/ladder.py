@@ -1,6 +1,6 @@
 """Which rung this machine reaches: what was found since boot, else what `trial.py` finds."""
 
-from __future__ import annotations
+# Annotations are no strings here: msgspec would have to read them back, in every start.
 
 import contextlib
 import os

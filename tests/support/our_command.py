@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.support.model_server import ModelServer
 
-COMMAND = (sys.executable, "-P", "-m", "codex_cli.main")
+COMMAND = (str(Path(sys.executable).with_name("codex")),)
+"""As users start it, with whatever bundle of bytecode there is."""
 _OURS = ("CODEX_", "OPENAI_", "NO_COLOR", "FORCE_COLOR", "RUST_LOG")
 
 

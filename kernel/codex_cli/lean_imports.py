@@ -24,7 +24,10 @@ class _Later(ModuleType):
 
 
 class _LaterPattern:
-    """A regular expression that is compiled when it is used first; most of a start's never are."""
+    """A regular expression that is compiled when it is used first; most of a start's never are.
+
+    For `isinstance`, and so for `re`, it is a pattern; its copies are real ones.
+    """
 
     def __init__(self, pattern: str | bytes, flags: int = 0) -> None:
         self._given = pattern, flags
@@ -34,6 +37,13 @@ class _LaterPattern:
         found = getattr(re.compile(pattern, flags), name)
         setattr(self, name, found)
         return found
+
+    @property
+    def __class__(self) -> type[re.Pattern[Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return re.Pattern
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return re.compile, self._given
 
 
 class _NoSocket:
@@ -67,8 +77,9 @@ def _import(name: str, *later: _Later, missing: str | None = None, later_pattern
     if missing is not None and missing not in sys.modules:
         put[missing] = None  # what makes an import fail
     sys.modules.update(put)  # pyright: ignore[reportCallIssue, reportArgumentType]  # the stubs know no None
-    if later_patterns:
-        sys.modules["re"] = _re_that_compiles_later()
+    before = set(sys.modules)
+    later_re = _re_that_compiles_later() if later_patterns else re
+    sys.modules["re"] = later_re
     try:
         importlib.import_module(name)
     finally:
@@ -80,12 +91,21 @@ def _import(name: str, *later: _Later, missing: str | None = None, later_pattern
                 package = sys.modules.get(parent)
                 if package is not None and not hasattr(package, part):
                     setattr(package, part, stand_in)  # as if it were loaded, for `package.part.name`
+    if later_patterns:
+        for new in sys.modules.keys() - before:
+            _replace(later_re, re, sys.modules[new])  # a pattern that they make from now on is asked for
 
 
 def _re_that_compiles_later() -> ModuleType:
     stand_in = ModuleType("re")
     stand_in.__dict__.update(vars(re), compile=_LaterPattern)
     return stand_in
+
+
+def _replace(stand_in: ModuleType, real: ModuleType, module: ModuleType) -> None:
+    for name, value in vars(module).items():
+        if value is stand_in:
+            setattr(module, name, real)
 
 
 def _is_coroutine_function(function: object) -> bool:

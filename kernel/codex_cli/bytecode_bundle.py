@@ -14,7 +14,8 @@ import importlib.util
 import marshal
 import os
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from collections.abc import Generator
+from importlib.machinery import BuiltinImporter, ModuleSpec, SourceFileLoader
 from types import CodeType
 
 _FORMAT = 1
@@ -64,7 +65,7 @@ class BytecodeBundle:
             return
         sources = {name: entry[0] for name, entry in self._entries.items()}  # what other ways to start have needed
         sources |= {name: loader.path for name, loader in start.items()}
-        with contextlib.suppress(OSError, KeyboardInterrupt):  # the work is done: neither must change how it ended
+        with _undisturbed(), contextlib.suppress(OSError):
             _write(self._file, {name: entry for name, source in sources.items() if (entry := _entry(name, source))})
 
     def _modules_of_the_start(self) -> dict[str, SourceFileLoader]:
@@ -74,7 +75,9 @@ class BytecodeBundle:
             if name in _AFTER_THE_START:
                 break
             loader = getattr(getattr(module, "__spec__", None), "loader", None)
-            if name not in self._loaded_before and isinstance(loader, SourceFileLoader) and loader.name == name:
+            if name in self._loaded_before or not isinstance(loader, SourceFileLoader) or loader.name != name:
+                continue
+            if type(loader) in (SourceFileLoader, _BundleLoader):  # another may make other code of the same source
                 found[name] = loader
         return found
 
@@ -92,14 +95,19 @@ class _BundleLoader(SourceFileLoader):
 
 
 def use_bundle(name: str) -> BytecodeBundle | None:
-    """The bundle of that name, from which imports are served from now on; `None` where there cannot be one."""
+    """The bundle of that name, from which imports are served from now on; `None` where there cannot be one.
+
+    Whoever has put a finder before Python's own is asked before the bundle too.
+    """
     if "PYTHONPATH" in os.environ or sys.pycache_prefix is not None or not sys.implementation.cache_tag:
         return None
     if getattr(sys.modules["__main__"], "__spec__", None) is not None:  # by `python -m`: another search path each time
         return None
+    if BuiltinImporter not in sys.meta_path or not all(map(os.path.isabs, sys.path)):  # a relative one moves with us
+        return None
     beside = os.path.join(os.path.dirname(__file__), f"{name}.py")
     bundle = BytecodeBundle(importlib.util.cache_from_source(beside).removesuffix(".pyc") + ".bundle")
-    sys.meta_path.insert(0, bundle)
+    sys.meta_path.insert(sys.meta_path.index(BuiltinImporter), bundle)
     return bundle
 
 
@@ -137,7 +145,7 @@ def _entry(name: str, source: str) -> _Entry | None:
         return None
     try:
         code = SourceFileLoader(name, source).get_code(name)
-    except (OSError, ImportError, SyntaxError, ValueError):
+    except (OSError, ImportError, SyntaxError, ValueError, EOFError):
         return None  # changed or gone since it was loaded
     if code is None:
         return None
@@ -151,13 +159,31 @@ def _write(file: str, entries: dict[str, _Entry]) -> None:
     Raises:
         OSError: It cannot be written there.
     """
+    data = b"".join((_head(), marshal.dumps(entries), _END))
     part = f"{file}.{os.getpid()}"
     try:
-        with open(part, "xb") as opened:
-            opened.write(_head())
-            opened.write(marshal.dumps(entries))
-            opened.write(_END)
+        with open(part, "xb", opener=_open_for_us_alone) as opened:
+            opened.write(data)
         os.replace(part, file)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)
+
+
+def _open_for_us_alone(file: str, flags: int) -> int:
+    """Others may read it, but never write it, whatever the umask: it is run."""
+    return os.open(file, flags, 0o644)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Generator[None]:
+    """The work is done, and told: what would end the process in between must not change how it ended."""
+    import signal  # with enum: when this module is imported there is no bundle to take them from
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -7,9 +7,10 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,23 @@ with open(os.environ["TOLD"], "w") as file:
     json.dump(told, file)
 sys.exit(code)
 """
+HOOK = """
+import sys
+from importlib.machinery import PathFinder, SourceFileLoader
+
+class Hooked(SourceFileLoader):
+    pass
+
+class Hook:
+    def find_spec(self, name, path=None, target=None):
+        if name != "codex_kernel.model.sse":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        spec.loader = Hooked(name, spec.origin)
+        return spec
+
+sys.meta_path.insert(0, Hook())
+"""
 
 
 @dataclass
@@ -56,8 +74,11 @@ class Installation:
     def bundle(self) -> Path:
         return self.root / f"codex_cli/__pycache__/exec.{sys.implementation.cache_tag}.bundle"
 
-    def run(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Every module that a run ended with, by name."""
+    def run(
+        self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None, first: str = ""
+    ) -> dict[str, Any]:
+        """Every module that a run ended with, by name; `first` is done before ours is imported."""
+        (self.root / "codex").write_text(first + COMMAND, encoding="utf-8")
         told = self.root / "told.json"
         command = [sys.executable, str(self.root / "codex"), "exec", *(arguments or ("go",))]
         inherited = {key: value for key, value in self.ours.environment().items() if not key.startswith("PYTHON")}
@@ -99,7 +120,6 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installation(compiled: Path, tmp_path: Path) -> Iterator[Installation]:
     root = tmp_path / "bin"
     shutil.copytree(compiled, root)
-    (root / "codex").write_text(COMMAND, encoding="utf-8")
     with ModelServer([says("done")] * 20) as server:
         made = Installation(root, OurCommand(tmp_path, server))
         made.run(env={"PYTHONDONTWRITEBYTECODE": "1"})  # the first start in a home tries what the sandbox can do
@@ -205,15 +225,32 @@ def test_what_only_tools_need_is_not_in_the_bundle(installation: Installation, t
     assert len(bundled(told)) > 200
 
 
-def test_a_bundle_grows_by_what_another_way_to_start_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finder_of_somebody_else_is_asked_first_and_what_it_made_is_nobody_elses(installation: Installation) -> None:
+    installation.run()
+    told = installation.run(first=HOOK)
+    assert told["codex_kernel.model.sse"]["loader"] == "Hooked"
+    assert len(bundled(told)) > 200
+    installation.bundle.unlink()
+    installation.run(first=HOOK)
+    assert len(bundled(installation.run())) > 200
+    assert "codex_kernel.model.sse" not in bundled(installation.run())
+
+
+def test_a_search_path_that_moves_with_the_working_directory_has_no_bundle(installation: Installation) -> None:
+    installation.run(first='import sys; sys.path.append("")\n')
+    assert not installation.bundle.exists()
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], set[str]]:
+    """Loads modules that lie in `tmp_path` and keeps `some.bundle` there: which of them came from it."""
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("codex_kernel.core.first_call", "codex_kernel.core.calls"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    file = tmp_path / "some.bundle"
 
     def start(names: list[str]) -> set[str]:
-        bundle = BytecodeBundle(str(file))
+        bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
         with monkeypatch.context() as patch:
             patch.setattr(sys, "meta_path", [bundle, *sys.meta_path])
             loaded = {name: importlib.import_module(name) for name in names}
@@ -222,17 +259,65 @@ def test_a_bundle_grows_by_what_another_way_to_start_needs(tmp_path: Path, monke
             del sys.modules[name]
         return {name for name, module in loaded.items() if type(module.__loader__).__name__ == "_BundleLoader"}
 
-    one, other = ([f"{way}_{number}" for number in range(10)] for way in ("plain_start", "other_start"))
-    for name in (*one, *other):
-        (tmp_path / f"{name}.py").write_text("VALUE = 1\n")
+    return start
+
+
+def some_modules(folder: Path, way: str) -> list[str]:
+    """Ten modules that can be imported from there."""
+    names = [f"{way}_{number}" for number in range(10)]
+    for name in names:
+        (folder / f"{name}.py").write_text("VALUE = 1\n")
+    return names
+
+
+def test_a_bundle_grows_by_what_another_way_to_start_needs(
+    tmp_path: Path, start: Callable[[list[str]], set[str]]
+) -> None:
+    one, other = some_modules(tmp_path, "plain_start"), some_modules(tmp_path, "other_start")
     assert start(one) == set()
     assert start(one) == set(one)
     assert start(other) == set()
     assert start(one) == set(one)
     assert start(other) == set(other)
     few = other[:3]
+    file = tmp_path / "some.bundle"
     before = file.read_bytes()
     for name in few:
         (tmp_path / f"{name}.py").write_text("VALUE = 22\n")
     assert start(few) == set()
     assert file.read_bytes() != before
+
+
+def test_others_may_never_write_a_bundle(tmp_path: Path, start: Callable[[list[str]], set[str]]) -> None:
+    umask = os.umask(0)
+    try:
+        start(some_modules(tmp_path, "any_start"))
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "some.bundle").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_would_end_a_run_that_is_done_does_not(
+    tmp_path: Path, start: Callable[[list[str]], set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard: list[int] = []
+    former = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in signals}
+    replace = os.replace
+
+    def replace_among_signals(part: str, file: str) -> None:
+        for number in signals:
+            signal.raise_signal(number)
+        replace(part, file)
+
+    try:
+        monkeypatch.setattr(os, "replace", replace_among_signals)
+        start(some_modules(tmp_path, "any_start"))
+        assert heard == []
+        assert (tmp_path / "some.bundle").exists()
+        for number in signals:
+            signal.raise_signal(number)
+        assert heard == [*signals]
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

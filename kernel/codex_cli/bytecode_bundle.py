@@ -1,10 +1,12 @@
-"""What `codex exec` starts with, as bytecode in one file beside its `.pyc` files: a fifth less to do at each start.
+"""What `codex exec` starts with, as bytecode in one file beside its `.pyc` files: a sixth less to do at each start.
 
 Python finds, opens, checks and unmarshals the `.pyc` of each of some 260 modules by itself. A bundle holds them all, so
 that they are read at once and share their strings. What holds for a `.pyc` holds for it (PEP 3147; "Cached bytecode
-invalidation" in the Python reference): it lies in a `__pycache__`, where only those write who may write the sources; a
-module counts while its source has the time and the size it had; a file that is missing, torn, or made by another Python
-or for another search path is as good as none; who wants no `.pyc` written (`PYTHONDONTWRITEBYTECODE`) gets no bundle.
+invalidation" in the Python reference): it lies in a `__pycache__`, where only those write who may write our sources; a
+file that is missing, torn, or made by another Python or for another search path is as good as none; who wants no `.pyc`
+written (`PYTHONDONTWRITEBYTECODE`) gets no bundle. But what installs and removes packages does not know it, so a module
+counts only while its source has, beside the size and the time of a `.pyc`, also the time of change nobody can set: many
+installations give all files of all versions one time.
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ from collections.abc import Generator
 from importlib.machinery import BuiltinImporter, ModuleSpec, SourceFileLoader
 from types import CodeType
 
-_FORMAT = 1
+_FORMAT = 2
 _END = b"\nend of bundle\n"
 _WORTH_WRITING = 8
 """A bundle is made when so many modules of a start were not in the one there is: to make one takes 60 ms."""
 _AFTER_THE_START = ("codex_kernel.core.first_call", "codex_kernel.core.calls")
 """What is loaded first while a model thinks, or when its first call comes: from there on the start is over."""
 
-_Entry = tuple[str, str, bool, int, int, CodeType]
-"""Source, its `.pyc`, whether it is a package, the source's time in nanoseconds and its size in bytes, its code."""
+_State = tuple[int, int, int]
+"""Of a source: when it was written and when it was changed in any way, in nanoseconds, and its size in bytes."""
+_Entry = tuple[str, str, bool, _State, CodeType]
+"""Source, its `.pyc`, whether it is a package, how the source was, its code."""
 
 
 class BytecodeBundle:
@@ -44,8 +48,8 @@ class BytecodeBundle:
         entry = self._entries.pop(name, None)
         if entry is None:
             return None
-        source, cached, is_package, modified_ns, size, code = entry
-        if _state(source) != (modified_ns, size):
+        source, cached, is_package, state, code = entry
+        if _state(source) != state:
             self._stale = True
             return None
         spec = ModuleSpec(name, _BundleLoader(name, source, code), origin=source, is_package=is_package)
@@ -131,12 +135,12 @@ def _head() -> bytes:
     return repr((_FORMAT, sys.version, sys.flags.optimize, sys.path)).encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _state(source: str) -> tuple[int, int] | None:
+def _state(source: str) -> _State | None:
     try:
         found = os.stat(source)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _entry(name: str, source: str) -> _Entry | None:
@@ -150,7 +154,7 @@ def _entry(name: str, source: str) -> _Entry | None:
     if code is None:
         return None
     is_package = os.path.basename(source) == "__init__.py"
-    return source, importlib.util.cache_from_source(source), is_package, *state, code
+    return source, importlib.util.cache_from_source(source), is_package, state, code
 
 
 def _write(file: str, entries: dict[str, _Entry]) -> None:

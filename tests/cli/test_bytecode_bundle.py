@@ -165,6 +165,19 @@ def test_a_source_of_another_time_counts_though_it_is_as_long_as_before(installa
     assert "codex_kernel.exec.json_lines" not in bundled(installation.run())
 
 
+def test_a_source_counts_though_an_installer_gave_it_the_size_and_the_time_of_the_one_before(
+    installation: Installation,
+) -> None:
+    installation.run()
+    path = installation.root / "codex_kernel/exec/json_lines.py"
+    before = path.stat()
+    path.unlink()
+    shutil.copyfile(KERNEL / "codex_kernel/exec/json_lines.py", path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (before.st_mtime_ns, before.st_size)
+    assert "codex_kernel.exec.json_lines" not in bundled(installation.run())
+
+
 def test_a_source_that_is_gone_is_not_served(installation: Installation) -> None:
     installation.run()
     shutil.move(installation.root / "codex_kernel/model/sse.py", installation.root / "sse.py")

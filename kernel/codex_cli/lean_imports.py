@@ -1,10 +1,9 @@
-"""msgspec and asyncio without what they load or compile at once and rarely need: a tenth of each `codex exec`."""
+"""msgspec and asyncio without what they prefer to import and rarely need: a tenth of the start of `codex exec`."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -23,29 +22,6 @@ class _Later(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
-class _LaterPattern:
-    """A regular expression that is compiled when it is used first; most of a start's never are.
-
-    For `isinstance`, and so for `re`, it is a pattern; its copies are real ones.
-    """
-
-    def __init__(self, pattern: str | bytes, flags: int = 0) -> None:
-        self._given = pattern, flags
-
-    def __getattr__(self, name: str) -> Any:
-        pattern, flags = self._given
-        found = getattr(re.compile(pattern, flags), name)
-        setattr(self, name, found)
-        return found
-
-    @property
-    def __class__(self) -> type[re.Pattern[Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return re.Pattern
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return re.compile, self._given
-
-
 class _NoSocket:
     """What asyncio refuses to read from directly; who has one has loaded the real module."""
 
@@ -57,10 +33,8 @@ def load_msgspec_and_asyncio() -> None:
     """
     _import("uuid", _Later("platform", system=lambda: os.uname().sysname))
     _import("msgspec", _Later("textwrap"), _Later("msgspec.inspect"), missing="typing_extensions")
-    _import("urllib.parse", _Later("ipaddress"), later_patterns=True)
+    _import("urllib.parse", _Later("ipaddress"))
     _import("traceback", _Later("tokenize"), _Later("textwrap"))
-    _import("string", later_patterns=True)
-    _import("logging", later_patterns=True)
     _import("subprocess", _Later("locale"))
     _import(
         "asyncio",
@@ -70,20 +44,16 @@ def load_msgspec_and_asyncio() -> None:
     )
 
 
-def _import(name: str, *later: _Later, missing: str | None = None, later_patterns: bool = False) -> None:
+def _import(name: str, *later: _Later, missing: str | None = None) -> None:
     if name in sys.modules:
         return
     put: dict[str, ModuleType | None] = {one.__name__: one for one in later if one.__name__ not in sys.modules}
     if missing is not None and missing not in sys.modules:
         put[missing] = None  # what makes an import fail
     sys.modules.update(put)  # pyright: ignore[reportCallIssue, reportArgumentType]  # the stubs know no None
-    before = set(sys.modules)
-    later_re = _re_that_compiles_later() if later_patterns else re
-    sys.modules["re"] = later_re
     try:
         importlib.import_module(name)
     finally:
-        sys.modules["re"] = re
         for one, stand_in in put.items():
             if sys.modules.get(one) is stand_in:
                 del sys.modules[one]
@@ -91,21 +61,6 @@ def _import(name: str, *later: _Later, missing: str | None = None, later_pattern
                 package = sys.modules.get(parent)
                 if package is not None and not hasattr(package, part):
                     setattr(package, part, stand_in)  # as if it were loaded, for `package.part.name`
-    if later_patterns:
-        for new in sys.modules.keys() - before:
-            _replace(later_re, re, sys.modules[new])  # a pattern that they make from now on is asked for
-
-
-def _re_that_compiles_later() -> ModuleType:
-    stand_in = ModuleType("re")
-    stand_in.__dict__.update(vars(re), compile=_LaterPattern)
-    return stand_in
-
-
-def _replace(stand_in: ModuleType, real: ModuleType, module: ModuleType) -> None:
-    for name, value in vars(module).items():
-        if value is stand_in:
-            setattr(module, name, real)
 
 
 def _is_coroutine_function(function: object) -> bool:

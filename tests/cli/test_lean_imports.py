@@ -63,35 +63,6 @@ asyncio.run(main())
     assert run(code).split() == ["refused", "refused", "refused", "0", "<Task", "True", "::1"]
 
 
-def test_a_pattern_compiled_later_is_used_copied_and_pickled_as_any_other():
-    code = """
-import copy, pickle, re, string, urllib.parse
-later = string.Template.pattern
-print(type(later).__name__, isinstance(later, re.Pattern))
-real = [copy.copy(later), copy.deepcopy(later), pickle.loads(pickle.dumps(later))]
-print({type(one).__name__ for one in real}, len(set(real)))
-print(re.compile(later).search("a $x").group(), re.sub(later, "y", "a $x"), later.sub("z", "a $x"))
-print(pickle.loads(pickle.dumps(later)) == real[0], later.flags == real[0].flags, urllib.parse.unquote("%61"))
-"""
-    assert run(code).splitlines() == ["_LaterPattern True", "{'Pattern'} 1", "$x a y a z", "True True a"]
-
-
-def test_patterns_made_later_are_compiled_at_once():
-    code = """
-import logging, re, string, urllib.parse
-class Percent(string.Template):
-    delimiter = "%"
-print(type(Percent.pattern).__name__, Percent("%x").substitute(x=1))
-print(logging.re is re, string._re is re, urllib.parse.re is re)
-try:
-    class Wrong(string.Template):
-        pattern = "("
-except re.error:
-    print("refused")
-"""
-    assert run(code).splitlines() == ["Pattern 1", "True True True", "refused"]
-
-
 def test_asyncio_still_speaks_tls(tmp_path: Path):
     key, certificate = self_signed(tmp_path)
     code = """

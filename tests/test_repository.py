@@ -58,7 +58,7 @@ def test_no_file_is_a_drawer_and_none_is_unfinished() -> None:
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_made_on() -> None:
-    own_home = pwd.getpwuid(os.getuid()).pw_dir
+    own_home = next((user.pw_dir for user in pwd.getpwall() if user.pw_uid == os.getuid()), "")
     here = [str(ROOT) + "/"] if len(ROOT.parts) > 2 else []
     here += [own_home + "/"] if own_home.startswith(("/home/", "/Users/")) else []
     named = [path for path in tracked_files() for place in here if place.encode() in path.read_bytes()]

@@ -61,6 +61,10 @@ class BytecodeBundle:
 
     def keep(self) -> None:
         """Make the bundle anew if this start could have used a better one and it may be written; never raises."""
+        with contextlib.suppress(Exception):  # the work is done, and told: nothing here must change how it ended
+            self._keep()
+
+    def _keep(self) -> None:
         start = self._modules_of_the_start()
         missing = sum(not isinstance(loader, _BundleLoader) for loader in start.values())
         if not self._stale and missing < _WORTH_WRITING:
@@ -69,7 +73,7 @@ class BytecodeBundle:
             return
         sources = {name: entry[0] for name, entry in self._entries.items()}  # what other ways to start have needed
         sources |= {name: loader.path for name, loader in start.items()}
-        with _undisturbed(), contextlib.suppress(OSError):
+        with _undisturbed():
             _write(self._file, {name: entry for name, source in sources.items() if (entry := _entry(name, source))})
 
     def _modules_of_the_start(self) -> dict[str, SourceFileLoader]:
@@ -181,7 +185,7 @@ def _open_for_us_alone(file: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def _undisturbed() -> Generator[None]:
-    """The work is done, and told: what would end the process in between must not change how it ended."""
+    """What would end the process is passed over meanwhile."""
     import signal  # with enum: when this module is imported there is no bundle to take them from
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

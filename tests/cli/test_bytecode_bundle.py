@@ -222,6 +222,20 @@ def test_an_installation_that_cannot_be_written_works_as_well(installation: Inst
     assert [path.name for path in installation.root.rglob("*.bundle*")] == []
 
 
+def test_a_module_that_cannot_be_looked_at_does_not_spoil_a_run_that_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError(name)
+
+    for name in ("codex_kernel.core.first_call", "codex_kernel.core.calls"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
+    monkeypatch.setitem(sys.modules, "odd", Odd())
+    bundle.keep()
+
+
 def test_a_run_that_failed_makes_no_bundle(installation: Installation) -> None:
     installation.run("-c", "model_provider=nobody", "go", code=1)
     assert not installation.bundle.exists()

@@ -74,6 +74,10 @@ class Installation:
     def bundle(self) -> Path:
         return self.root / f"codex_cli/__pycache__/exec.{sys.implementation.cache_tag}.bundle"
 
+    @property
+    def calls_bundle(self) -> Path:
+        return self.root / f"codex_cli/__pycache__/exec-calls.{sys.implementation.cache_tag}.bundle"
+
     def run(
         self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None, first: str = ""
     ) -> dict[str, Any]:
@@ -229,9 +233,7 @@ def test_a_module_that_cannot_be_looked_at_does_not_spoil_a_run_that_is_done(
         def __getattr__(self, name: str) -> object:
             raise RuntimeError(name)
 
-    for name in ("codex_kernel.core.first_call", "codex_kernel.core.calls"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
+    bundle = BytecodeBundle(str(tmp_path / "some.bundle"), str(tmp_path / "calls.bundle"))
     monkeypatch.setitem(sys.modules, "odd", Odd())
     bundle.keep()
 
@@ -241,14 +243,52 @@ def test_a_run_that_failed_makes_no_bundle(installation: Installation) -> None:
     assert not installation.bundle.exists()
 
 
-def test_what_only_tools_need_is_not_in_the_bundle(installation: Installation, tmp_path: Path) -> None:
-    with ModelServer([calls("exec_command", {"cmd": "true"}), says("done")] * 2) as server:
+@pytest.fixture
+def calling(installation: Installation, tmp_path: Path) -> Iterator[Installation]:
+    """Its runs call a tool."""
+    with ModelServer([calls("exec_command", {"cmd": "true"}), says("done")] * 4) as server:
         installation.ours = OurCommand(tmp_path / "tools", server)
-        unconfined = "--dangerously-bypass-approvals-and-sandbox"
-        installation.run(unconfined, "go")
-        told = installation.run(unconfined, "go")
-    assert "codex_kernel.core.calls" in told
-    assert "codex_kernel.core.calls" not in bundled(told)
+        yield installation
+
+
+UNCONFINED = "--dangerously-bypass-approvals-and-sandbox"
+
+
+def test_what_calls_need_is_in_a_file_of_its_own(calling: Installation) -> None:
+    first, second = calling.run(UNCONFINED, "go"), calling.run(UNCONFINED, "go")
+    assert bundled(first) == set()
+    needed = {"codex_kernel.core.calls", "codex_kernel.core.judge"}
+    assert needed <= bundled(second)
+    assert len(bundled(second)) > 200
+    start, later = calling.bundle.read_bytes(), calling.calls_bundle.read_bytes()
+    for name in needed:
+        source = f"{name.replace('.', '/')}.py".encode()
+        assert (source in start, source in later) == (False, True)
+    calling.edit("codex_kernel/core/judge.py", "\nimport this\n")
+    third, fourth = calling.run(UNCONFINED, "go"), calling.run(UNCONFINED, "go")
+    assert "this" in third
+    assert "codex_kernel.core.judge" not in bundled(third)
+    assert "codex_kernel.core.judge" in bundled(fourth)
+
+
+def test_what_calls_load_of_other_packages_is_left_in_its_own_files(calling: Installation) -> None:
+    sdk = some_modules(calling.root, "sdk")
+    calling.edit("codex_kernel/core/calls.py", f"\nimport {', '.join(sdk)}\n")
+    calling.run(UNCONFINED, "go")
+    told = calling.run(UNCONFINED, "go")
+    assert set(sdk) <= set(told)
+    assert bundled(told) & {*sdk, "codex_kernel.core.calls"} == {"codex_kernel.core.calls"}
+
+
+def test_the_sdk_of_mcp_is_left_in_its_own_files(installation: Installation) -> None:
+    program = str(KERNEL.parent / "tests/support/mcp_python_server.py")
+    server = {"command": sys.executable, "args": [program, "stdio"], "required": True}
+    settings = [f"mcp_servers.docs.{key}={json.dumps(value)}" for key, value in server.items()]
+    options = [word for setting in settings for word in ("-c", setting)]
+    installation.run(*options, "go")
+    told = installation.run(*options, "go")
+    assert {"mcp.client.session", "pydantic.main"} <= set(told)
+    assert {name.partition(".")[0] for name in bundled(told)} & {"mcp", "mcp_types", "pydantic", "anyio"} == set()
     assert len(bundled(told)) > 200
 
 
@@ -272,12 +312,10 @@ def test_a_search_path_that_moves_with_the_working_directory_has_no_bundle(insta
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], set[str]]:
     """Loads modules that lie in `tmp_path` and keeps `some.bundle` there: which of them came from it."""
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("codex_kernel.core.first_call", "codex_kernel.core.calls"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
 
     def start(names: list[str]) -> set[str]:
-        bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
+        bundle = BytecodeBundle(str(tmp_path / "some.bundle"), str(tmp_path / "calls.bundle"))
         with monkeypatch.context() as patch:
             patch.setattr(sys, "meta_path", [bundle, *sys.meta_path])
             loaded = {name: importlib.import_module(name) for name in names}

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 DEMO_PROMPT = "Give me a tour of this directory and write it down."
 ORIGINATOR = "codex_exec"
-_COLLECTION_THRESHOLDS = (700, 10, 10)  # Python's own, which the start of the program has put out of the way
+_COLLECTION_THRESHOLDS = (10_000, 10, 10)
+"""Garbage is looked for after so many new objects; at Python's own 700 that is a tenth of what a large patch takes."""
 _INTERRUPT_PATIENCE_S = 10.0
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

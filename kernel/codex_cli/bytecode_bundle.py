@@ -1,12 +1,12 @@
 """What `codex exec` starts with, as bytecode in one file beside its `.pyc` files: a sixth less to do at each start.
 
 Python finds, opens, checks and unmarshals the `.pyc` of each of some 260 modules by itself. A bundle holds them all, so
-that they are read at once and share their strings; a second file holds what a turn's calls load. What holds for a
-`.pyc` holds for it (PEP 3147; "Cached bytecode invalidation" in the Python reference): it lies in a `__pycache__`,
-where only those write who may write our sources; a file that is missing, torn, or made by another Python or for another
-search path is as good as none; who wants no `.pyc` written (`PYTHONDONTWRITEBYTECODE`) gets no bundle. But what
-installs and removes packages does not know it, so a module counts only while its source has, beside the size and the
-time of a `.pyc`, also the time of change nobody can set: many installations give all files of all versions one time.
+that they are read at once and share their strings. What holds for a `.pyc` holds for it (PEP 3147; "Cached bytecode
+invalidation" in the Python reference): it lies in a `__pycache__`, where only those write who may write our sources; a
+file that is missing, torn, or made by another Python or for another search path is as good as none; who wants no `.pyc`
+written (`PYTHONDONTWRITEBYTECODE`) gets no bundle. But what installs and removes packages does not know it, so a module
+counts only while its source has, beside the size and the time of a `.pyc`, also the time of change nobody can set: many
+installations give all files of all versions one time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import importlib.util
 import marshal
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from importlib.machinery import BuiltinImporter, ModuleSpec, SourceFileLoader
 from types import CodeType
 
 _FORMAT = 2
 _END = b"\nend of bundle\n"
+_MODE = 0o644
+"""Others may read it, but never write it: it is run."""
 _WORTH_WRITING = 8
-"""A file is made when so many of the modules it is for were not in the one there is: to make one takes 60 ms."""
+"""A bundle is made when so many modules of a run were not in the one there is: to make one takes 60 ms."""
 _AFTER_THE_START = ("codex_kernel.core.first_call", "codex_kernel.core.calls", "codex_kernel.mcp_client.sdk")
 """What is loaded first while a model thinks, when its first call comes, or for servers' tools: the start is over."""
 
@@ -34,63 +36,27 @@ _Entry = tuple[str, str, bool, _State, CodeType]
 
 
 class BytecodeBundle:
-    """A finder for `sys.meta_path` that knows the modules of a start, and of calls once one comes; each once."""
+    """A finder for `sys.meta_path` that knows the modules of one bundle, each of them once."""
 
-    def __init__(self, start_file: str, calls_file: str) -> None:
-        """Read the first file; one that cannot be used is the same as one without modules."""
+    def __init__(self, file: str) -> None:
+        """Read `file`; one that cannot be used is the same as one without modules."""
+        self._file = file
         self._loaded_before = set(sys.modules)
         self._loaded_by_the_start: set[str] | None = None
-        """None: no call has come."""
-        self._start, self._calls = _Part(start_file), _Part(calls_file)
-        self._start.read()
+        """None: it is not over."""
+        self._stale = False
+        self._entries = _read(file)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """How to load `name`, if it is in the bundle and its source is what it was; else Python looks for it."""
         if name in _AFTER_THE_START and self._loaded_by_the_start is None:
             self._loaded_by_the_start = set(sys.modules)
-            self._calls.read()
-        return self._start.spec_of(name) or self._calls.spec_of(name)
-
-    def keep(self) -> None:
-        """Make anew what this run could have used a better one of, if it may be written; never raises."""
-        with contextlib.suppress(Exception):  # the work is done, and told: nothing here must change how it ended
-            start, calls = self._loaded_since()
-            self._start.keep(start)
-            ours = {name: loader for name, loader in calls.items() if name.startswith("codex_")}
-            self._calls.keep(ours)  # not the SDKs of megabytes that some runs load then
-
-    def _loaded_since(self) -> tuple[dict[str, SourceFileLoader], dict[str, SourceFileLoader]]:
-        """What was loaded from sources, by name: up to a turn's first call, and from there on."""
-        start: dict[str, SourceFileLoader] = {}
-        calls: dict[str, SourceFileLoader] = {}
-        for name, module in list(sys.modules.items()):
-            loader = getattr(getattr(module, "__spec__", None), "loader", None)
-            if name in self._loaded_before or not isinstance(loader, SourceFileLoader) or loader.name != name:
-                continue
-            if type(loader) in (SourceFileLoader, _BundleLoader):  # another may make other code of the same source
-                by_start = self._loaded_by_the_start is None or name in self._loaded_by_the_start
-                (start if by_start else calls)[name] = loader
-        return start, calls
-
-
-class _Part:
-    """One file of a bundle."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._entries: dict[str, _Entry] = {}
-        self._is_stale = False
-
-    def read(self) -> None:
-        self._entries = _read(self._file)
-
-    def spec_of(self, name: str) -> ModuleSpec | None:
         entry = self._entries.pop(name, None)
         if entry is None:
             return None
         source, cached, is_package, state, code = entry
         if _state(source) != state:
-            self._is_stale = True
+            self._stale = True
             return None
         spec = ModuleSpec(name, _BundleLoader(name, source, code), origin=source, is_package=is_package)
         spec.has_location = True
@@ -99,17 +65,41 @@ class _Part:
             spec.submodule_search_locations.append(os.path.dirname(source))
         return spec
 
-    def keep(self, loaded: Mapping[str, SourceFileLoader]) -> None:
-        """Write the file, if what was loaded is reason enough."""
+    def keep(self) -> None:
+        """Make the bundle anew if this run could have used a better one and it may be written; never raises."""
+        with contextlib.suppress(Exception):  # the work is done, and told: nothing here must change how it ended
+            self._keep()
+
+    def _keep(self) -> None:
+        loaded = self._worth_keeping()
         missing = sum(not isinstance(loader, _BundleLoader) for loader in loaded.values())
-        if not self._is_stale and missing < _WORTH_WRITING:
+        if not self._stale and missing < _WORTH_WRITING:
             return
         if sys.dont_write_bytecode or not os.access(os.path.dirname(self._file), os.W_OK):
             return
+        from pathlib import Path
+
+        from codex_kernel.whole_files import replace_file
+
         sources = {name: entry[0] for name, entry in self._entries.items()}  # what other runs have needed
         sources |= {name: loader.path for name, loader in loaded.items()}
         with _undisturbed():
-            _write(self._file, {name: entry for name, source in sources.items() if (entry := _entry(name, source))})
+            entries = {name: entry for name, source in sources.items() if (entry := _entry(name, source))}
+            replace_file(Path(self._file), b"".join((_head(), marshal.dumps(entries), _END)), new_mode=_MODE)
+
+    def _worth_keeping(self) -> dict[str, SourceFileLoader]:
+        """What was loaded from sources, by name: all of a start, and of what calls load only what is ours."""
+        found: dict[str, SourceFileLoader] = {}
+        for name, module in list(sys.modules.items()):
+            loader = getattr(getattr(module, "__spec__", None), "loader", None)
+            if name in self._loaded_before or not isinstance(loader, SourceFileLoader) or loader.name != name:
+                continue
+            if type(loader) not in (SourceFileLoader, _BundleLoader):  # it may make other code of the same source
+                continue
+            by_start = self._loaded_by_the_start is None or name in self._loaded_by_the_start
+            if by_start or name.startswith("codex_"):  # not the SDKs of megabytes that some runs load then
+                found[name] = loader
+        return found
 
 
 class _BundleLoader(SourceFileLoader):
@@ -135,14 +125,10 @@ def use_bundle(name: str) -> BytecodeBundle | None:
         return None
     if BuiltinImporter not in sys.meta_path or not all(map(os.path.isabs, sys.path)):  # a relative one moves with us
         return None
-    bundle = BytecodeBundle(_file(name), _file(f"{name}-calls"))
+    beside = os.path.join(os.path.dirname(__file__), f"{name}.py")
+    bundle = BytecodeBundle(importlib.util.cache_from_source(beside).removesuffix(".pyc") + ".bundle")
     sys.meta_path.insert(sys.meta_path.index(BuiltinImporter), bundle)
     return bundle
-
-
-def _file(name: str) -> str:
-    beside = os.path.join(os.path.dirname(__file__), f"{name}.py")
-    return importlib.util.cache_from_source(beside).removesuffix(".pyc") + ".bundle"
 
 
 def _read(file: str) -> dict[str, _Entry]:
@@ -185,28 +171,6 @@ def _entry(name: str, source: str) -> _Entry | None:
         return None
     is_package = os.path.basename(source) == "__init__.py"
     return source, importlib.util.cache_from_source(source), is_package, state, code
-
-
-def _write(file: str, entries: dict[str, _Entry]) -> None:
-    """Whole or not at all, as other starts may read it now.
-
-    Raises:
-        OSError: It cannot be written there.
-    """
-    data = b"".join((_head(), marshal.dumps(entries), _END))
-    part = f"{file}.{os.getpid()}"
-    try:
-        with open(part, "xb", opener=_open_for_us_alone) as opened:
-            opened.write(data)
-        os.replace(part, file)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-
-
-def _open_for_us_alone(file: str, flags: int) -> int:
-    """Others may read it, but never write it, whatever the umask: it is run."""
-    return os.open(file, flags, 0o644)
 
 
 @contextlib.contextmanager

@@ -26,18 +26,19 @@ def locked(folder: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def replace_file(target: Path, content: bytes, *, private: bool = False) -> None:
+def replace_file(target: Path, content: bytes, *, private: bool = False, new_mode: int = 0o600) -> None:
     """Write a file in an existing folder.
 
     Args:
         target: Replaced as a whole; a link there is replaced, not followed.
         content: All of it.
-        private: It gets mode 0600; else its mode stays, and a new one gets 0600.
+        private: It gets mode 0600; else its mode stays, and a new one gets `new_mode`.
+        new_mode: Whatever the umask.
 
     Raises:
         OSError: It cannot be written; the old content stays.
     """
-    mode = stat.S_IMODE(target.stat().st_mode) if not private and target.exists() else 0o600
+    mode = 0o600 if private else stat.S_IMODE(target.stat().st_mode) if target.exists() else new_mode
     fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -25,7 +25,7 @@ class LogLines(logging.Formatter):
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         """Take out what `env` holds under names of secrets, as it is when the first line is written."""
-        super().__init__(validate=False)  # there is no format of ours to check
+        super().__init__()
         self._env = env
         self._redactor: Redactor | None = None
 

@@ -74,10 +74,6 @@ class Installation:
     def bundle(self) -> Path:
         return self.root / f"codex_cli/__pycache__/exec.{sys.implementation.cache_tag}.bundle"
 
-    @property
-    def calls_bundle(self) -> Path:
-        return self.root / f"codex_cli/__pycache__/exec-calls.{sys.implementation.cache_tag}.bundle"
-
     def run(
         self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None, first: str = ""
     ) -> dict[str, Any]:
@@ -233,7 +229,7 @@ def test_a_module_that_cannot_be_looked_at_does_not_spoil_a_run_that_is_done(
         def __getattr__(self, name: str) -> object:
             raise RuntimeError(name)
 
-    bundle = BytecodeBundle(str(tmp_path / "some.bundle"), str(tmp_path / "calls.bundle"))
+    bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
     monkeypatch.setitem(sys.modules, "odd", Odd())
     bundle.keep()
 
@@ -254,21 +250,11 @@ def calling(installation: Installation, tmp_path: Path) -> Iterator[Installation
 UNCONFINED = "--dangerously-bypass-approvals-and-sandbox"
 
 
-def test_what_calls_need_is_in_a_file_of_its_own(calling: Installation) -> None:
+def test_what_calls_load_of_our_own_is_in_the_bundle_too(calling: Installation) -> None:
     first, second = calling.run(UNCONFINED, "go"), calling.run(UNCONFINED, "go")
     assert bundled(first) == set()
-    needed = {"codex_kernel.core.calls", "codex_kernel.core.judge"}
-    assert needed <= bundled(second)
+    assert {"codex_kernel.core.calls", "codex_kernel.core.judge"} <= bundled(second)
     assert len(bundled(second)) > 200
-    start, later = calling.bundle.read_bytes(), calling.calls_bundle.read_bytes()
-    for name in needed:
-        source = f"{name.replace('.', '/')}.py".encode()
-        assert (source in start, source in later) == (False, True)
-    calling.edit("codex_kernel/core/judge.py", "\nimport this\n")
-    third, fourth = calling.run(UNCONFINED, "go"), calling.run(UNCONFINED, "go")
-    assert "this" in third
-    assert "codex_kernel.core.judge" not in bundled(third)
-    assert "codex_kernel.core.judge" in bundled(fourth)
 
 
 def test_what_calls_load_of_other_packages_is_left_in_its_own_files(calling: Installation) -> None:
@@ -315,7 +301,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
 
     def start(names: list[str]) -> set[str]:
-        bundle = BytecodeBundle(str(tmp_path / "some.bundle"), str(tmp_path / "calls.bundle"))
+        bundle = BytecodeBundle(str(tmp_path / "some.bundle"))
         with monkeypatch.context() as patch:
             patch.setattr(sys, "meta_path", [bundle, *sys.meta_path])
             loaded = {name: importlib.import_module(name) for name in names}

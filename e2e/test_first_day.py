@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
-from e2e.test_page import SETTINGS, answer, message, opened
+from e2e.test_page import SETTINGS, answer, message, opened, over
 
 if TYPE_CHECKING:
     from e2e.conftest import Workbench
@@ -65,7 +65,7 @@ def test_a_first_day_by_keyboard_alone_finds_everything_where_it_was(workbench: 
     typed(page, "run `cat README.md`")
     page.keyboard.press("Enter")
     expect(page.get_by_text("exited with code 0")).to_be_visible()
-    expect(page.get_by_text("Stop", exact=True)).to_be_hidden()
+    over(page)
     whole = page.url
 
     # Esc Esc: the message comes back into the field, in a branch.
@@ -82,6 +82,7 @@ def test_a_first_day_by_keyboard_alone_finds_everything_where_it_was(workbench: 
     typed(page, "run `cat kettle.py`")
     page.keyboard.press("Enter")
     expect(page.get_by_text("exited with code 0")).to_be_visible()
+    over(page)
     expect(page.locator("article.user")).to_have_count(2)
     expect(page).not_to_have_url(whole)
 

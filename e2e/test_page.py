@@ -34,6 +34,11 @@ def answer(page: Page, key: str) -> None:
     page.keyboard.press(key)
 
 
+def over(page: Page) -> None:
+    """No turn runs: Esc would stop it."""
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
 def test_a_turn_streams_an_approval_is_answered_by_keyboard_and_reload_keeps_the_place(
     workbench: Workbench, page: Page
 ) -> None:
@@ -143,8 +148,6 @@ def test_hostile_text_stays_text(workbench: Workbench, page: Page) -> None:
     bad = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     page.on("dialog", lambda dialog: (_ for _ in ()).throw(AssertionError(dialog.message)))
     send(page, f"run `echo '{bad}'`")
-    if page.get_by_role("dialog").count():
-        answer(page, "y")
     expect(page.get_by_text("exited with code 0")).to_be_visible()
     assert page.locator("article img, article script").count() == 0
     expect(page.locator("article.user")).to_contain_text(bad)

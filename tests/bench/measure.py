@@ -137,7 +137,7 @@ class Bench:
         answer = self._ask({"argvs": argvs, "env": environment(home), "cwd": str(work), "stdout": str(out)})
         runs = answer["runs"]
         errors = Path(f"{out}.0.err").read_text("utf-8", "replace")
-        seen = self.server.in_lane(lane)
+        seen = self.server.answered(lane)
         if any(run["exit"] for run in runs) or len(seen) != requests:
             exits = [run["exit"] for run in runs]
             raise FailedRunError(

@@ -131,6 +131,17 @@ class ModelServer:
                 raise TimeoutError(f"{len(self.requests)} of {count} requests after {timeout_s} s")
             return list(self.requests)
 
+    def answered(self, lane: str = "", timeout_s: float = 60) -> list[Request]:
+        """The model requests of one lane, once each that came has its whole answer: a client may end before we know.
+
+        Raises:
+            TimeoutError: One still has not.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: all("last_s" in r.sent for r in self.in_lane(lane)), timeout_s):
+                raise TimeoutError(f"a request was not answered in {timeout_s} s")
+            return self.in_lane(lane)
+
     def in_lane(self, lane: str) -> list[Request]:
         """The model requests of one lane."""
         return [request for request in self.requests if request.lane == lane]

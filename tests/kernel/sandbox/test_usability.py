@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from codex_kernel.config.types import SandboxSettings
+from codex_kernel.sandbox.interface import Command
 from tests.support.sandboxes import READ, Site, run, shell
 
 POSTGRES = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
@@ -51,28 +52,28 @@ def test_udp():
 
 async def test_pytest_runs_a_suite_with_processes_and_sockets(sandbox, site: Site) -> None:
     (site.workspace / "test_it.py").write_text(TESTS)
-    command = site.command(
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"),
-        env=_plugins_by_name(site),
-    )
-    result = await run(sandbox, command)
+    result = await run(sandbox, _pytest(site))
     assert "9 passed" in result.stdout, result.stdout + result.stderr
 
 
 async def test_pytest_xdist_shares_out_a_suite(sandbox, site: Site) -> None:
     (site.workspace / "test_it.py").write_text(TESTS)
-    xdist = ("-p", "xdist.plugin", "-n", "2")
-    command = site.command(
-        *(sys.executable, "-m", "pytest", "-q", *xdist, "-p", "no:cacheprovider", "test_it.py"),
-        env=_plugins_by_name(site),
+    result = await run(sandbox, _pytest(site, "-p", "xdist.plugin", "-n", "2"))
+    assert "9 passed" in result.stdout, result.stdout + result.stderr
+
+
+def _pytest(site: Site, *arguments: str) -> Command:
+    """Pytest on `test_it.py`, without what takes long: importing the plugins that happen to be installed, and, in the
+    usual place for its files, removing those of all earlier runs.
+    """
+    return site.command(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "--basetemp=files", "test_it.py"),
+        env={
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "HOME": str(site.workspace),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
     )
-    assert "9 passed" in (await run(sandbox, command)).stdout
-
-
-def _plugins_by_name(site: Site) -> dict[str, str]:
-    """Without the plugins that happen to be installed: they take seconds to import."""
-    path = os.environ.get("PYTHONPATH", "")
-    return {"PYTHONPATH": path, "HOME": str(site.workspace), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 # Databases and agents

@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from codex_client.connection_file import connected_socket, read_connection_file, wire_of
 from codex_client.errors import KernelLost
 from codex_client.event_order import EventOrder
 from codex_protocol.attach import (
@@ -42,7 +41,7 @@ from codex_protocol.attach import (
 from codex_protocol.errors import CodexError, ThreadError, UsageError
 from codex_protocol.events import NumberedEvent
 from codex_protocol.ops import Op
-from codex_protocol.wire import Message, Wire, WireError
+from codex_protocol.wire import Message, WireError
 
 if TYPE_CHECKING:
     import zmq
@@ -94,7 +93,7 @@ class Connection:
         self._replay: asyncio.Task[Attached] | None = None
         """What `_catching_up` asks the kernel."""
         self._closed = False
-        self._wire = _wire_of(info)
+        self._wire = wire_of(info)
         self._control: zmq.asyncio.Socket
         self._iopub: zmq.asyncio.Socket
 
@@ -110,7 +109,7 @@ class Connection:
         Raises:
             UsageError: It is no connection file.
         """
-        connection = cls(info if isinstance(info, Mapping) else _read(Path(info)), **options)
+        connection = cls(info if isinstance(info, Mapping) else read_connection_file(Path(info)), **options)
         connection._open()
         return connection
 
@@ -256,8 +255,8 @@ class Connection:
         import zmq.asyncio
 
         context = zmq.asyncio.Context.instance()
-        self._control = self._socket(context, zmq.DEALER, "control")
-        self._iopub = self._socket(context, zmq.SUB, "iopub")
+        self._control = connected_socket(self._info, context, zmq.DEALER, "control")
+        self._iopub = connected_socket(self._info, context, zmq.SUB, "iopub")
         self._iopub.setsockopt(zmq.RCVHWM, 0)
         self._iopub.subscribe(EVENT_TYPE.encode())
         self._iopub.subscribe(presence_topic(self.client))
@@ -265,22 +264,6 @@ class Connection:
         self._start(self._read_control())
         self._start(self._read_iopub())
         self._start(self._watch(self._monitor))
-
-    def _socket(self, context: zmq.asyncio.Context, kind: int, channel: str) -> zmq.asyncio.Socket:
-        import zmq
-
-        socket = context.socket(kind)
-        socket.linger = 0
-        socket.reconnect_ivl = 10  # a kernel that is starting binds within milliseconds
-        socket.reconnect_ivl_max = 500
-        if server_key := self._info.get("curve_publickey"):
-            public, secret = zmq.curve_keypair()
-            socket.curve_publickey, socket.curve_secretkey = public, secret
-            socket.curve_serverkey = str(server_key).encode()
-        ip, port = self._info["ip"], self._info[f"{channel}_port"]
-        address = f"ipc://{ip}-{port}" if self._info.get("transport") == "ipc" else f"tcp://{ip}:{port}"
-        socket.connect(address)
-        return socket
 
     def _close(self) -> None:
         self._closed = True
@@ -457,24 +440,5 @@ class Connection:
             on_lost(error)
 
 
-def _wire_of(info: Mapping[str, Any]) -> Wire:
-    try:
-        return Wire(str(info.get("key", "")).encode(), str(info.get("signature_scheme", "hmac-sha256")))
-    except WireError as error:
-        raise UsageError(f"the connection file cannot be used: {error}") from error
-
-
 def _unexpected(reply: Reply) -> ThreadError:
     return ThreadError(f"the agent answered with {type(reply).__name__}, which was not asked for; restart this thread")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        info = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except OSError as error:
-        raise UsageError(f"the connection file {file} cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is no connection file of Jupyter: {error}") from error
-    if not all(name in info for name in ("ip", "control_port", "iopub_port")):
-        raise UsageError(f"{file} is no connection file of Jupyter: addresses are missing")
-    return info

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.support.socket_dirs import remove_socket_dirs
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -109,6 +111,13 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaves_no_socket_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As in `tests/conftest.py`."""
+    yield
+    remove_socket_dirs(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from types import FrameType
 
 import pytest
 
+from tests.support.socket_dirs import remove_socket_dirs
+
 FOREIGN = ("OPENAI_", "CODEX_", "AZURE_OPENAI_", "OLLAMA_", "LMSTUDIO_", "XDG_", "GIT_", "PYTEST_ADDOPTS", "RUST_LOG")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
 
@@ -58,6 +60,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail("needs root, and CI=true: run the tests as root there", pytrace=False)
         pytest.skip("needs root")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaves_no_socket_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What homes of tests had under /var/tmp goes with them."""
+    yield
+    remove_socket_dirs(tmp_path_factory.getbasetemp())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,10 @@
 r"""Patch text to a `Patch` and back.
 
 Source: spec/apply-patch.md sections 1 and 2. What is accepted beyond it cannot be read in any other way: several
-`@@` lines in a row (nested scopes), a move without changes, blank lines between files, any heredoc delimiter, and the
-`\ No newline at end of file` line of unified diffs.
+`@@` lines in a row (nested scopes), a move without changes, blank lines between files, any heredoc delimiter, a code
+fence or an indentation around the whole, a marker written twice, markers in another case, two patches one after the
+other, an end of file after an added file, and what unified diffs have besides: their file headers where they name the
+same file, their `\ No newline at end of file` line.
 """
 
 from __future__ import annotations
@@ -20,9 +22,14 @@ DELETE = "*** Delete File: "
 UPDATE = "*** Update File: "
 MOVE = "*** Move to: "
 END_OF_FILE = "*** End of File"
+_ENVIRONMENT = "*** Environment ID: "
+_QUOTED = 200
+"""Characters of a line that a message repeats."""
 NO_NEWLINE = "\\ No newline at end of file"
 
 _HEREDOC = r"(?:(?:apply_patch|applypatch)[ \t]+)?<<-?[ \t]*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)"
+_FENCE = r"(?P<word>`{3,}|~{3,})[ \t]*[\w-]*"
+_HEADER = r"\*\*\*[ \t]*(?P<verb>Add File|Delete File|Update File|Move to)[ \t]*:[ \t]*(?P<path>\S.*)"
 
 
 class PatchSyntaxError(PatchError):
@@ -138,18 +145,42 @@ def _chunk_lines(chunk: Chunk) -> list[str]:
 
 
 def _unwrap(text: str) -> list[str]:
-    """The lines from the begin to the end marker, a heredoc around them removed."""
-    lines = [line.rstrip("\r") for line in text.strip().split("\n")]
+    """The lines from the begin to the end marker, a heredoc, a fence or an indentation around them removed."""
+    lines = [line.rstrip("\r") for line in text.strip().removeprefix("\ufeff").strip().split("\n")]
     fault = _envelope_fault(lines)
-    if fault is None:
-        return lines
-    heredoc = re.fullmatch(_HEREDOC, lines[0].strip())
-    if heredoc and len(lines) >= 4 and lines[-1].strip() == heredoc["word"]:
-        lines = lines[1:-1]
-        fault = _envelope_fault(lines)
     if fault is not None:
-        raise PatchSyntaxError(fault)
-    return lines
+        inner = _inside(lines)
+        if inner is None:
+            raise PatchSyntaxError(fault + _envelope_hint(lines))
+        lines, fault = inner, _envelope_fault(inner)
+    if fault is not None:
+        raise PatchSyntaxError(fault + _envelope_hint(lines))
+    return _without_margin(lines)
+
+
+def _inside(lines: list[str]) -> list[str] | None:
+    """The lines within a heredoc or a code fence; None when there is neither."""
+    first, last = lines[0].strip(), lines[-1].strip()
+    opening = re.fullmatch(_HEREDOC, first) or re.fullmatch(_FENCE, first)
+    return lines[1:-1] if opening and len(lines) >= 4 and last == opening["word"] else None
+
+
+def _without_margin(lines: list[str]) -> list[str]:
+    """The lines without what all of them are indented by; the first one may have lost it already."""
+    last = lines[-1]
+    margin = last[: len(last) - len(last.lstrip())]
+    if not margin or not all(line.startswith(margin) or not line.strip() for line in lines[1:]):
+        return lines
+    return [line.removeprefix(margin) for line in lines]
+
+
+def _envelope_hint(lines: list[str]) -> str:
+    """What else to say of a wrong envelope."""
+    if len(lines) == 1 and lines[0].startswith(BEGIN + "\\n"):
+        return "; this one is a single line, with \\n in the place of its line ends: send real line ends"
+    if lines[0].strip() != BEGIN and lines != [""]:
+        return f", it is '{lines[0].strip()[:_QUOTED]}'"
+    return f", it is '{lines[-1].strip()[:_QUOTED]}': send the whole patch again" if lines != [""] else ""
 
 
 def _envelope_fault(lines: list[str]) -> str | None:
@@ -170,9 +201,33 @@ class _Parser:
 
     def patch(self) -> Patch:
         hunks: list[Hunk] = []
-        while self._skip_blank():
+        while self._skip_markers():
             hunks.append(self._hunk())
         return Patch(tuple(hunks))
+
+    def _skip_markers(self) -> bool:
+        """Pass over what stands between files and says nothing; False at the end marker."""
+        while self._skip_blank():
+            line = self._lines[self._at].strip()
+            after_marker = self._lines[self._before()].strip() in (BEGIN, END)
+            if line == BEGIN or line.startswith(_ENVIRONMENT):
+                passed = after_marker
+            elif line == END:
+                passed = self._next_line() in (BEGIN, END)
+            else:
+                passed = line.lower() == END_OF_FILE.lower() and not after_marker
+            if not passed:
+                return True
+            self._at += 1
+        return False
+
+    def _before(self) -> int:
+        """Index of the last line above that is not blank."""
+        return next(at for at in range(self._at - 1, -1, -1) if self._lines[at].strip())
+
+    def _next_line(self) -> str:
+        """The next line that is not blank, at the latest the end marker, trimmed."""
+        return next(line for at in range(self._at + 1, len(self._lines)) if (line := self._lines[at].strip()))
 
     def _skip_blank(self) -> bool:
         """Pass over blank lines; False at the end marker."""
@@ -180,25 +235,43 @@ class _Parser:
             self._at += 1
         return self._at < self._end
 
+    def _header(self) -> tuple[str, str]:
+        """What this line says to do, in lower case, and its path; both empty when it is no header."""
+        line = self._lines[self._at].strip() if self._at < self._end else ""
+        header = re.fullmatch(_HEADER, line, re.IGNORECASE)
+        return (header["verb"].lower(), header["path"]) if header else ("", "")
+
     def _hunk(self) -> Hunk:
         number = self._at + 1
-        header = self._lines[self._at].strip()
+        verb, path = self._header()
+        if verb in ("", "move to"):
+            raise PatchSyntaxError(
+                f"'{self._lines[self._at].strip()}' is not a valid hunk header. Valid hunk headers: "
+                f"'{ADD}{{path}}', '{DELETE}{{path}}', '{UPDATE}{{path}}'",
+                number,
+            )
         self._at += 1
-        if header.startswith(ADD):
-            return self._add(header[len(ADD) :].strip())
-        if header.startswith(DELETE):
-            return DeleteFile(header[len(DELETE) :].strip())
-        if header.startswith(UPDATE):
-            return self._update(header[len(UPDATE) :].strip(), number)
-        raise PatchSyntaxError(
-            f"'{header}' is not a valid hunk header. Valid hunk headers: "
-            f"'{ADD}{{path}}', '{DELETE}{{path}}', '{UPDATE}{{path}}'",
-            number,
-        )
+        if verb == "add file":
+            return self._add(path)
+        return DeleteFile(path) if verb == "delete file" else self._update(path, number)
+
+    def _skip_unified_header(self, path: str) -> None:
+        """Pass over a unified diff's header for the same file; anything like it that may be content stays."""
+        at = self._at
+        while at < self._end and self._lines[at].startswith(("diff --git ", "index ", "new file mode ")):
+            at += 1
+        old, new = [*self._lines[at : at + 2], ""][:2]
+        if old.startswith("--- ") and new.startswith("+++ ") and all(_names(line[4:], path) for line in (old, new)):
+            at += 2
+        if at < self._end and self._lines[at].startswith("@@"):
+            self._at = at
 
     def _add(self, path: str) -> AddFile:
         lines: list[str] = []
         final_newline = True
+        self._skip_unified_header(path)
+        if self._at < self._end and self._lines[self._at].startswith("@@"):
+            self._at += 1
         while self._at < self._end:
             line = self._lines[self._at]
             if line.startswith("+"):
@@ -224,23 +297,31 @@ class _Parser:
         return at - self._at if at < self._end and self._lines[at].startswith("+") else 0
 
     def _update(self, path: str, number: int) -> UpdateFile:
-        move_to = None
-        if self._at < self._end and self._lines[self._at].strip().startswith(MOVE):
-            move_to = self._lines[self._at].strip()[len(MOVE) :].strip()
-            self._at += 1
+        move_to = self._move()
+        self._skip_unified_header(path)
         chunks: list[Chunk] = []
         while self._skip_blank() and not self._lines[self._at].startswith("***"):
             chunks.append(self._chunk(first=not chunks))
+        move_to = move_to or self._move()
         if not chunks and move_to is None:
             raise PatchSyntaxError(f"Update file hunk for path '{path}' is empty", number)
         return UpdateFile(path, tuple(chunks), move_to)
 
+    def _move(self) -> str | None:
+        """Where the file goes, when this line says so."""
+        verb, path = self._header()
+        if verb != "move to":
+            return None
+        self._at += 1
+        return path
+
     def _chunk(self, *, first: bool) -> Chunk:
         start = self._at
         anchors: list[str] = []
-        while self._at < self._end and (line := self._lines[self._at]).startswith("@@") and line[2:3] in ("", " "):
-            if line[3:].strip():
-                anchors.append(line[3:])
+        while self._at < self._end and (line := self._lines[self._at]).startswith("@@"):
+            anchor = line[2:].removeprefix(" ")
+            if anchor.strip():
+                anchors.append(anchor)
             self._at += 1
         if self._at == start and not first:
             raise PatchSyntaxError(
@@ -249,7 +330,7 @@ class _Parser:
         body, final_newline = self._body()
         if not body:
             self._refuse_empty_chunk(start)
-        at_end = self._at < self._end and self._lines[self._at].strip() == END_OF_FILE
+        at_end = self._at < self._end and self._lines[self._at].strip().lower() == END_OF_FILE.lower()
         if at_end:
             self._at += 1
         return Chunk(tuple(body), tuple(anchors), at_end, final_newline)
@@ -282,3 +363,9 @@ class _Parser:
             "' ' (context line), '+' (added line), or '-' (removed line)",
             start + 2,
         )
+
+
+def _names(name: str, path: str) -> bool:
+    """Whether a unified diff's header names the file, or none."""
+    name = name.split("\t")[0].strip().strip('"')
+    return name in ("/dev/null", path, f"a/{path}", f"b/{path}")

@@ -38,7 +38,12 @@ REFUSED = {
     "nothing": ([], b"", 2, "Usage: apply_patch 'PATCH'\n       echo 'PATCH' | apply_patch\n"),
     "bytes": ([NOT_UTF8], b"", 1, "Error: apply_patch requires a UTF-8 PATCH argument.\n"),
     "flag alone": ([FLAG], b"", 1, f"Error: {FLAG} requires a UTF-8 PATCH argument.\n"),
-    "no patch": (["bad"], b"", 1, "Invalid patch: The first line of the patch must be '*** Begin Patch'\n"),
+    "no patch": (
+        ["bad"],
+        b"",
+        1,
+        "Invalid patch: The first line of the patch must be '*** Begin Patch', it is 'bad'\n",
+    ),
     "bad hunk": (
         ["*** Begin Patch\n*** Update File: f\n*** End Patch"],
         b"",

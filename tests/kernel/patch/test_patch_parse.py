@@ -1,3 +1,5 @@
+from textwrap import indent
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +85,46 @@ ACCEPTED = {
         "*** Begin Patch\r\n*** Add File: f\r\n+x\r\n*** End Patch\r\n",
         Patch((AddFile("f", ("x",)),)),
     ),
+    "markers twice": (
+        "*** Begin Patch\n" + wrapped("*** Delete File: f") + "\n\n*** End Patch",
+        Patch((DeleteFile("f"),)),
+    ),
+    "two patches": (
+        wrapped("*** Delete File: f") + "\n" + wrapped("*** Delete File: g"),
+        Patch((DeleteFile("f"), DeleteFile("g"))),
+    ),
+    "an environment": (
+        wrapped("*** Environment ID: e", "*** Delete File: f"),
+        Patch((DeleteFile("f"),)),
+    ),
+    "headers in another case": (
+        wrapped("*** update file:f", "*** Move To : g", "@@", "-x", "***  Delete File:  h"),
+        Patch((UpdateFile("f", (Chunk(("-x",)),), "g"), DeleteFile("h"))),
+    ),
+    "a move behind the changes": (
+        wrapped("*** Update File: f", "@@", "-x", "*** Move to: g"),
+        Patch((UpdateFile("f", (Chunk(("-x",)),), "g"),)),
+    ),
+    "an end of file where it says nothing": (
+        wrapped("*** Add File: f", "+x", "*** End of File", "*** Update File: g", "-x", *["*** End Of File"] * 2),
+        Patch((AddFile("f", ("x",)), UpdateFile("g", (Chunk(("-x",), at_end=True),)))),
+    ),
+    "unified headers of the same file": (
+        wrapped("*** Update File: f", "diff --git a/f b/f", "index 1..2", "--- a/f", "+++ b/f", "@@ -1 +1 @@", "-x"),
+        Patch((UpdateFile("f", (Chunk(("-x",), ("-1 +1 @@",)),)),)),
+    ),
+    "an added file with a unified header": (
+        wrapped("*** Add File: f", "--- /dev/null", "+++ b/f", "@@ -0,0 +1 @@", "+x"),
+        Patch((AddFile("f", ("x",)),)),
+    ),
+    "content like unified headers": (
+        wrapped("*** Add File: f", "+++ b/f", "*** Update File: f", "--- a/f", "+++ b/f", " x"),
+        Patch((AddFile("f", ("++ b/f",)), UpdateFile("f", (Chunk(("--- a/f", "+++ b/f", " x")),)))),
+    ),
+    "@@ without a blank": (
+        wrapped("*** Update File: f", "@@def f():", "-x"),
+        Patch((UpdateFile("f", (Chunk(("-x",), ("def f():",)),)),)),
+    ),
 }
 
 
@@ -101,23 +143,46 @@ def test_patch_text_means_its_hunks(name: str) -> None:
         "<<'PATCH'\n{}\nPATCH",
         "apply_patch <<'EOF'\n{}\nEOF",
         "\n  {}\n\n",
+        "```\n{}\n```\n",
+        "~~~diff\n{}\n~~~",
+        "\ufeff{}",
     ],
 )
-def test_heredoc_and_space_around_a_patch_are_forgiven(text: str) -> None:
+def test_heredoc_fence_and_space_around_a_patch_are_forgiven(text: str) -> None:
     inner = wrapped("*** Add File: f", "+x")
     assert parse_patch(text.format(inner)) == parse_patch(inner)
+
+
+@pytest.mark.parametrize("margin", ["  ", "\t"])
+def test_a_patch_that_is_indented_as_a_whole_is_read_without_it(margin: str) -> None:
+    inner = wrapped("*** Update File: f", "@@", "   x", "+y", "", " z")
+    assert parse_patch(indent(inner, margin)) == parse_patch(inner)
+
+
+def test_only_the_end_marker_indented_leaves_the_lines_as_they_are() -> None:
+    text = "*** Begin Patch\n*** Update File: f\n@@\n  x\n*** End Patch"
+    assert parse_patch(text.replace("*** End", " *** End")) == parse_patch(text)
 
 
 FIRST = "The first line of the patch must be '*** Begin Patch'"
 LAST = "The last line of the patch must be '*** End Patch'"
 NO_LINES = "Update hunk does not contain any lines"
 REFUSED = {
-    "no patch": ("bad", FIRST, None),
-    "no end": ("*** Begin Patch\nbad", LAST, None),
+    "no patch": ("bad", f"{FIRST}, it is 'bad'", None),
+    "no end": ("*** Begin Patch\nbad", f"{LAST}, it is 'bad': send the whole patch again", None),
+    "line ends as text": (
+        r"*** Begin Patch\n*** Delete File: f\n*** End Patch",
+        rf"{FIRST}; this one is a single line, with \n in the place of its line ends: send real line ends",
+        None,
+    ),
     "empty": ("", LAST, None),
-    "quotes do not match": (f"<<\"EOF'\n{wrapped()}\nEOF", FIRST, None),
-    "heredoc without end": ("<<EOF\n*** Begin Patch\n*** Update File: f\nEOF", LAST, None),
-    "cut off": ("*** Begin Patch\n*** Add File: f\n+x", LAST, None),
+    "quotes do not match": (f"<<\"EOF'\n{wrapped()}\nEOF", f"{FIRST}, it is '<<\"EOF''", None),
+    "heredoc without end": (
+        "<<EOF\n*** Begin Patch\n*** Update File: f\nEOF",
+        f"{LAST}, it is '*** Update File: f': send the whole patch again",
+        None,
+    ),
+    "cut off": ("*** Begin Patch\n*** Add File: f\n+x", f"{LAST}, it is '+x': send the whole patch again", None),
     "update without chunks": (
         wrapped("*** Update File: test.py"),
         "Update file hunk for path 'test.py' is empty",
@@ -142,11 +207,23 @@ REFUSED = {
         "Expected update hunk to start with a @@ context marker, got: 'bad'",
         5,
     ),
-    "second patch": (
-        wrapped("*** Delete File: f", "*** End Patch", "*** Begin Patch"),
+    "end in the middle": (
+        wrapped("*** Delete File: f", "*** End Patch", "*** Delete File: g"),
         "'*** End Patch' is not a valid hunk header. Valid hunk headers: '*** Add File: {path}', "
         "'*** Delete File: {path}', '*** Update File: {path}'",
         3,
+    ),
+    "a patch in a file whose signs were forgotten": (
+        wrapped("*** Add File: f", "+x", "*** Begin Patch", "*** Delete File: g"),
+        "'*** Begin Patch' is not a valid hunk header. Valid hunk headers: '*** Add File: {path}', "
+        "'*** Delete File: {path}', '*** Update File: {path}'",
+        4,
+    ),
+    "a unified header of another file": (
+        wrapped("*** Update File: f", "--- a/g", "+++ b/g", "@@", "bad"),
+        "Unexpected line found in update hunk: 'bad'. Every line should start with ' ' (context line), "
+        "'+' (added line), or '-' (removed line)",
+        6,
     ),
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from codex_kernel.patch.match import Haystack, seek_sequence
-from codex_kernel.patch.parse import Chunk
+from codex_kernel.patch.parse import END_OF_FILE, Chunk
 from codex_kernel.patch.text import readable
 from codex_protocol.errors import PatchError
 
@@ -18,7 +18,14 @@ _LOOKED_AT = 5000
 """Lines compared by likeness, which is slow; equal lines are looked for in the whole file."""
 
 
-def explain_lines(name: str, chunk: Chunk, lines: Sequence[str], haystack: Haystack, cursor: int) -> PatchError:
+def explain_lines(
+    name: str,
+    chunk: Chunk,
+    lines: Sequence[str],
+    haystack: Haystack,
+    cursor: int,
+    is_free: Callable[[int, int], bool],
+) -> PatchError:
     """The error for old lines that were not found.
 
     Args:
@@ -27,6 +34,7 @@ def explain_lines(name: str, chunk: Chunk, lines: Sequence[str], haystack: Hayst
         lines: The file's.
         haystack: Over `lines`.
         cursor: Index of the first line after the chunk before.
+        is_free: Whether no chunk before changes lines from an index up to another.
     """
     old, new = chunk.old(), chunk.new()
     if not lines:
@@ -37,12 +45,17 @@ def explain_lines(name: str, chunk: Chunk, lines: Sequence[str], haystack: Hayst
     if hit is not None and hit >= cursor:
         if chunk.anchors:
             return PatchError(f"{message}\nThey are at line {hit + 1}, which is above '@@ {chunk.anchors[-1]}'.")
-        return PatchError(f"{message}\nThey are at line {hit + 1}, which is not the end of the file.")
+        advice = f": leave '{END_OF_FILE}' out" if chunk.at_end else ""
+        return PatchError(f"{message}\nThey are at line {hit + 1}, which is not the end of the file{advice}.")
+    if hit is not None and not is_free(hit, hit + len(old)):
+        return PatchError(
+            f"{message}\nThey are at line {hit + 1}, where a chunk before has lines as well: make one chunk of both."
+        )
     if hit is not None:
         return PatchError(
             f"{message}\nThey are at line {hit + 1}, above the chunk before; put the chunks in the file's order."
         )
-    done = seek_sequence(lines, new, cursor) if len(new) > 1 or any(line.strip() for line in new) else None
+    done = seek_sequence(lines, new, cursor) if _would_show(chunk, new) else None
     if done is not None:
         return PatchError(f"{message}\nThe new lines are at line {done + 1} already: this change seems to be made.")
     return PatchError(message + _nearest(old, lines, cursor))
@@ -61,6 +74,13 @@ def explain_anchor(
     )
 
 
+def _would_show(chunk: Chunk, new: Sequence[str]) -> bool:
+    """Whether finding the new lines in the file tells that the chunk was applied before."""
+    if all(line[0] != "+" for line in chunk.body):  # what stands around a line that is gone must have met
+        return chunk.body[0][0] == chunk.body[-1][0] == " "
+    return len(new) > 1 or any(line.strip() for line in new)
+
+
 def _nearest(wanted: Sequence[str], lines: Sequence[str], cursor: int) -> str:
     start = _by_equal_lines(wanted, lines)
     if start is None:
@@ -68,9 +88,20 @@ def _nearest(wanted: Sequence[str], lines: Sequence[str], cursor: int) -> str:
     if start is None:
         return "\nNothing in the file is like them. Read the file again before you change it."
     start = max(0, min(start, len(lines) - 1))
-    end = min(len(lines), start + max(1, min(len(wanted), _SHOWN_LINES)))
-    shown = "\n".join(f"{index + 1:>5}| {_cut(lines[index])}" for index in range(start, end))
-    return f"\nThe most similar place, with line numbers:\n{shown}"
+    end = min(len(lines), start + max(1, len(wanted)))
+    differing = _first_difference(wanted, lines[start:end])
+    first = start if differing < _SHOWN_LINES else start + differing - _SHOWN_LINES // 2
+    shown = "\n".join(f"{at + 1:>5}| {_cut(lines[at])}" for at in range(first, min(end, first + _SHOWN_LINES)))
+    told = f"\nThe most similar place, with line numbers:\n{shown}"
+    if 0 < differing < min(len(wanted), end - start):
+        told += f"\nThe first difference is at line {start + differing + 1}; the patch has: {_cut(wanted[differing])}"
+    return told
+
+
+def _first_difference(wanted: Sequence[str], found: Sequence[str]) -> int:
+    """Index of the first pair of lines that differ, indentation and blanks at the end aside."""
+    pairs = enumerate(zip(wanted, found, strict=False))
+    return next((at for at, (one, other) in pairs if one.strip() != other.strip()), min(len(wanted), len(found)))
 
 
 def _by_equal_lines(wanted: Sequence[str], lines: Sequence[str]) -> int | None:

@@ -7,7 +7,9 @@ whatever a file repeats.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 _LOOKALIKES = {
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
@@ -70,6 +72,11 @@ class Haystack:
                 return hit
         return None
 
+    def find_only(self, pattern: Sequence[str]) -> int | None:
+        """Index of the first line of the exact hit, when there is one in the whole file and no second."""
+        hit = self._find_in_pass(0, pattern, 0) if pattern else None
+        return hit if hit is not None and self._find_in_pass(0, pattern, hit + 1) is None else None
+
     def _find_in_pass(self, number: int, pattern: Sequence[str], start: int) -> int | None:
         if number not in self._passes:
             self._passes[number] = self._encode(PASSES[number])
@@ -91,6 +98,25 @@ class Haystack:
         if form is _exact:
             return codes, "".join([get(line, "\0") for line in self.lines])
         return codes, "".join([get(form(line), "\0") for line in self.lines])
+
+
+class Beginnings:
+    """A file's lines, to be searched for how they begin, indentation aside.
+
+    Args:
+        lines: Without line ends.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        trimmed = [line.lstrip() for line in lines]
+        self._text = "\n".join(["", *trimmed])
+        self._ends = list(accumulate((len(line) + 1 for line in trimmed), initial=0))
+        """Where the newline before each line is."""
+
+    def find(self, beginning: str, start: int) -> int | None:
+        """Index of the first line at or after `start` that begins so."""
+        hit = self._text.find("\n" + beginning, self._ends[start])
+        return bisect_left(self._ends, hit) if hit >= 0 else None
 
 
 def seek_sequence(lines: Sequence[str], pattern: Sequence[str], start: int = 0, *, at_end: bool = False) -> int | None:

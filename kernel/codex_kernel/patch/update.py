@@ -7,18 +7,14 @@ newline stays so until its last line is changed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from codex_kernel.patch.diff import Range, changed_ranges, difference, joined
-from codex_kernel.patch.explain import explain_anchor, explain_lines
-from codex_kernel.patch.match import Haystack
 from codex_kernel.patch.parse import Chunk
+from codex_kernel.patch.place import Placed, place_chunks
 from codex_kernel.patch.text import FileText
-
-_LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)"
 
 
 class Updated(msgspec.Struct, frozen=True):
@@ -29,12 +25,6 @@ class Updated(msgspec.Struct, frozen=True):
     """Which lines changed."""
 
 
-class _Placed(msgspec.Struct, frozen=True):
-    start: int
-    body: Sequence[str]
-    final_newline: bool
-
-
 def update_text(text: FileText, chunks: Sequence[Chunk]) -> Updated:
     """The text with every chunk applied.
 
@@ -42,7 +32,7 @@ def update_text(text: FileText, chunks: Sequence[Chunk]) -> Updated:
         PatchError: A chunk fits nowhere; the message says what stands there instead, without the file's name.
     """
     plain = text.plain
-    return (plain and update_plainly(plain, chunks)) or _rewrite(text, _place(text, chunks))
+    return (plain and update_plainly(plain, chunks)) or _rewrite(text, place_chunks(text, chunks))
 
 
 def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
@@ -97,122 +87,7 @@ def _sides(body: Sequence[str]) -> tuple[list[str], list[str], list[Range]]:
     return old, new, ranges
 
 
-def _place(text: FileText, chunks: Sequence[Chunk]) -> list[_Placed]:
-    """Where each chunk goes, in the file's order."""
-    finder = _Finder(text, chunks)
-    placed = [finder.place(number, chunk) for number, chunk in enumerate(chunks, 1)]
-    placed.sort(key=lambda place: place.start)  # stable: additions at the end of the file come last, in their order
-    return placed
-
-
-class _Finder:
-    """Finds chunks from the top of a file to its end."""
-
-    def __init__(self, text: FileText, chunks: Sequence[Chunk]) -> None:
-        self._count = len(chunks)
-        self._lines = text.keys
-        self._cursor = 0
-        """First line after the last chunk."""
-        vocabulary = [line[1:] for chunk in chunks for line in chunk.body if line[0] != "+"]
-        for chunk in chunks:
-            for anchor in chunk.anchors:
-                vocabulary += (anchor, *_readings(anchor))
-        self._haystack = Haystack(text.keys, vocabulary)
-
-    def place(self, number: int, chunk: Chunk) -> _Placed:
-        name = f"chunk {number} of {self._count}" if self._count > 1 else "its chunk"
-        old = chunk.old()
-        if not old:
-            start = self._after_anchors(name, chunk) if chunk.anchors and not chunk.at_end else len(self._lines)
-            return _Placed(start, chunk.body, chunk.final_newline)
-        hit, body = self._find(chunk, self._search_start(name, chunk))
-        if hit is None:
-            raise explain_lines(name, chunk, self._lines, self._haystack, self._cursor)
-        self._cursor = hit + sum(line[0] != "+" for line in body)
-        return _Placed(hit, body, chunk.final_newline)
-
-    def _find(self, chunk: Chunk, start: int) -> tuple[int | None, Sequence[str]]:
-        """The first hit; blank lines at the chunk's end are given up when they are what does not fit."""
-        body = chunk.body
-        at_end = chunk.at_end or not chunk.final_newline
-        while True:
-            old = [line[1:] for line in body if line[0] != "+"]
-            if not old:
-                return None, body
-            hit = self._haystack.find(old, start, at_end=at_end)
-            if hit is not None or old[-1]:
-                return hit, body
-            body = _without_last_blank(body)
-
-    def _search_start(self, name: str, chunk: Chunk) -> int:
-        """The first line where the old lines may stand."""
-        if not chunk.anchors:
-            return self._cursor
-        start = self._scope(chunk.anchors, self._cursor)
-        if start is None:
-            # The scope of the chunk before may be named again: its line stands further up.
-            start = self._scope(chunk.anchors, 0)
-        if start is None:
-            raise explain_anchor(name, chunk.anchors, self._lines, self._haystack, self._cursor)
-        start = max(start, self._cursor)
-        if start > self._cursor and self._find(chunk, start)[0] is None:
-            return start - 1  # the anchor is often repeated as the first line of context
-        return start
-
-    def _after_anchors(self, name: str, chunk: Chunk) -> int:
-        start = self._scope(chunk.anchors, self._cursor, whole=True)
-        if start is None:
-            raise explain_anchor(name, chunk.anchors, self._lines, self._haystack, self._cursor)
-        self._cursor = start
-        return start
-
-    def _scope(self, anchors: Sequence[str], start: int, *, whole: bool = False) -> int | None:
-        """The line after the last anchor.
-
-        Args:
-            anchors: Outermost first; each is looked for after the one before.
-            start: Index of the first line to look at.
-            whole: Only whole lines count; else an anchor may also be the beginning of a line.
-        """
-        for anchor in anchors:
-            hit = self._haystack.find((anchor,), start)
-            for reading in _readings(anchor) if hit is None else ():
-                if not reading:
-                    hit = start - 1
-                    break
-                hit = self._haystack.find((reading,), start)
-                if hit is not None:
-                    break
-            if hit is None and not whole:
-                wanted = anchor.strip()
-                found = (at for at in range(start, len(self._lines)) if self._lines[at].lstrip().startswith(wanted))
-                hit = next(found, None)
-            if hit is None:
-                return None
-            start = hit + 1
-        return start
-
-
-def _readings(anchor: str) -> tuple[str, ...]:
-    """What else an anchor may mean: without a unified diff's line numbers, without a second `@@`."""
-    numbers = re.fullmatch(_LINE_NUMBERS, anchor)
-    if numbers:
-        return (numbers["rest"].strip(),)
-    return (anchor.rstrip()[:-2].rstrip(),) if anchor.rstrip().endswith(" @@") else ()
-
-
-def _without_last_blank(body: Sequence[str]) -> Sequence[str]:
-    """The body without its last, blank, old line and, when that was no context, without a blank last new line."""
-    lines = list(body)
-    last_old = max(index for index, line in enumerate(lines) if line[0] != "+")
-    if lines.pop(last_old)[0] == " " and last_old < len(lines):
-        lines.insert(last_old, "+")
-    elif lines and lines[-1] == "+":
-        lines.pop()
-    return lines
-
-
-def _rewrite(text: FileText, placed: Sequence[_Placed]) -> Updated:
+def _rewrite(text: FileText, placed: Sequence[Placed]) -> Updated:
     assembly = _Assembly(text)
     for place in placed:
         assembly.keep(place.start)

@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from codex_kernel.patch.diff import changed_ranges, unified
 from codex_kernel.patch.parse import Chunk, UpdateFile, format_patch, parse_patch
+from codex_kernel.patch.place import place_chunks
 from codex_kernel.patch.text import FileText
-from codex_kernel.patch.update import _place, _rewrite, update_plainly, update_text
+from codex_kernel.patch.update import _rewrite, update_plainly, update_text
 from codex_protocol.errors import PatchError
 from tests.support.growth import assert_linear_in
 from tests.support.patch_making import patch_between
@@ -104,6 +105,18 @@ RESULTS = {
         ["@@ class A", "-  a", "+  b"],
         b"a\nclass A(Base):\n  b\n",
     ),
+    "wrong order, each to the letter at one place": (
+        b"a\nb\nc\nd\n",
+        ["@@", "-c", "+3", "@@", "-a", "+1", "@@", "-d", "+4"],
+        b"1\nb\n3\n4\n",
+    ),
+    "lines at one place alone below a scope that is missing": (
+        b"def g(a, b):\n  x\n  y\n",
+        ["@@ def g(...):", "   x", "-  y", "+  z"],
+        b"def g(a, b):\n  x\n  z\n",
+    ),
+    "a scope that says nothing": (b"a\nb\n", ["@@ ... @@", "-b", "+c"], b"a\nc\n"),
+    "a blank line too many, with blanks": (b"a\nb\n", [" a", "-b", "+c", "   "], b"a\nc\n"),
     "line numbers of a unified diff": (b"a\nb\n", ["@@ -2,1 +2,1 @@", "-b", "+c"], b"a\nc\n"),
     "scope after line numbers": (b"f\nx\ng\nx\n", ["@@ -4,1 +4,1 @@ g", "-x", "+y"], b"f\nx\ng\ny\n"),
     "two empty lines at the end are kept": (b"a\n\n", ["-a", "+b"], b"b\n\n"),
@@ -158,11 +171,39 @@ REFUSED = {
         ["-a", "+1", "@@", "-zzz", "+2"],
         ["chunk 2 of 2", "after line 2", "zzz"],
     ),
-    "wrong order": (b"a\nb\n", ["@@", "-b", "+1", "@@", "-a", "+2"], ["They are at line 1, above the chunk before"]),
-    "not at the end": (b"a\nb\n", ["-a", "+1", "*** End of File"], ["They are at line 1, which is not the end"]),
+    "wrong order, two places": (
+        b"a\na\nb\n",
+        ["@@", "-b", "+1", "@@", "-a", "+2"],
+        ["They are at line 1, above the chunk before"],
+    ),
+    "the same lines again": (
+        b"a\nb\nc\n",
+        ["@@", " a", "-b", "+1", "@@", " b", "-c", "+2"],
+        ["They are at line 2, where a chunk before has lines as well"],
+    ),
+    "an addition between lines that change": (
+        b"a\nb\nc\n",
+        ["@@ b", "+x", "@@", "-a", "-b", "-c"],
+        ["They are at line 1, where a chunk before has lines as well"],
+    ),
+    "an addition at a line number": (b"a\nb\n", ["@@ -2,0 +3 @@", "+x"], ["names no line of the file"]),
+    "an addition at one of two places": (b"a\nb\na\n", ["@@ a", "+x"], ["is at line 1 and again at line 3"]),
+    "difference below what is shown": (
+        b"".join(b"line %d\n" % number for number in range(30)),
+        [*(f" line {number}" for number in range(28)), "-line x", "+y"],
+        ["   29| line 28", "The first difference is at line 29; the patch has: line x"],
+    ),
+    "one line alone below a scope that is missing": (b"a\nb\n", ["@@ zz", "-b", "+c"], ["no line is 'zz'"]),
+    "not at the end": (
+        b"a\nb\n",
+        ["-a", "+1", "*** End of File"],
+        ["not the end of the file: leave '*** End of File'"],
+    ),
     "scope is missing": (b"def g():\n  x\n", ["@@ def f():", "-  x"], ["no line is 'def f():'", "    1| def g():"]),
     "above its scope": (b"x\nf\n", ["@@ f", "-x"], ["They are at line 1, which is above '@@ f'"]),
     "done already": (b"one\ntwo\n", ["-1", "-2", "+one", "+two"], ["The new lines are at line 1 already"]),
+    "a removed line that never was": (b"a\n", [" a", "-b"], ["The most similar place"]),
+    "a removed line that is gone": (b"a\nc\n", [" a", "-b", " c"], ["The new lines are at line 1 already"]),
     "empty file": (b"", ["-a"], ["the file is empty"]),
     "nothing alike": (b"x\n", ["-completely different"], ["Read the file again"]),
 }
@@ -226,7 +267,7 @@ def test_chunks_that_stand_in_a_text_to_the_letter_come_to_the_same_the_short_wa
         if explicit:  # each alone, too
             chunks = chunks[:1]
         try:
-            wanted = _rewrite(text, _place(text, chunks))
+            wanted = _rewrite(text, place_chunks(text, chunks))
         except PatchError:
             assert text.plain is None or update_plainly(text.plain, chunks) is None
             continue

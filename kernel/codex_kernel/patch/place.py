@@ -1,0 +1,188 @@
+"""Where the chunks of an update stand in a file.
+
+Source: spec/apply-patch.md section 4. Other than there: an addition without old lines stands where its `@@` says, when
+that is one place; and lines that stand to the letter at one place of the file alone are found there, also above the
+chunk before, or when no line is like their `@@`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect, insort
+from collections.abc import Sequence
+
+import msgspec
+
+from codex_kernel.patch.explain import explain_anchor, explain_lines
+from codex_kernel.patch.match import Beginnings, Haystack
+from codex_kernel.patch.parse import Chunk
+from codex_kernel.patch.text import FileText, readable
+from codex_protocol.errors import PatchError
+
+_LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)"
+_SAYS_NOTHING = r"(?:lines? )?[\d\s,:.…@+-]*"
+"""An anchor of numbers, dots and signs alone: what stands for a place nobody looked up."""
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A chunk that has found its place."""
+
+    start: int
+    """Index of the first of its old lines, or of the line its new ones stand before."""
+    body: Sequence[str]
+    final_newline: bool
+
+
+def place_chunks(text: FileText, chunks: Sequence[Chunk]) -> list[Placed]:
+    """Where each chunk goes, in the file's order."""
+    finder = _Finder(text, chunks)
+    placed = [finder.place(number, chunk) for number, chunk in enumerate(chunks, 1)]
+    placed.sort(key=lambda place: place.start)  # stable: additions at the end of the file come last, in their order
+    return placed
+
+
+class _Finder:
+    """Finds chunks from the top of a file to its end."""
+
+    def __init__(self, text: FileText, chunks: Sequence[Chunk]) -> None:
+        self._count = len(chunks)
+        self._lines = text.keys
+        self._cursor = 0
+        """First line after the last chunk that is in the file's order."""
+        self._taken: list[tuple[int, int]] = []
+        """Where the lines of chunks start and end, sorted."""
+        vocabulary = [line[1:] for chunk in chunks for line in chunk.body if line[0] != "+"]
+        for chunk in chunks:
+            for anchor in chunk.anchors:
+                vocabulary += (anchor, *_readings(anchor))
+        self._haystack = Haystack(text.keys, vocabulary)
+        self._beginnings: Beginnings | None = None
+
+    def place(self, number: int, chunk: Chunk) -> Placed:
+        name = f"chunk {number} of {self._count}" if self._count > 1 else "its chunk"
+        old = chunk.old()
+        if not old:
+            start = self._after_anchors(name, chunk) if chunk.anchors and not chunk.at_end else len(self._lines)
+            insort(self._taken, (start, start))
+            return Placed(start, chunk.body, chunk.final_newline)
+        start = self._search_start(chunk)
+        hit, body = (None, chunk.body) if start is None else self._find(chunk, start)
+        if hit is None:
+            hit, body = self._only_place(chunk, old), chunk.body
+        if hit is None and start is None:
+            raise explain_anchor(name, chunk.anchors, self._lines, self._haystack, self._cursor)
+        if hit is None:
+            raise explain_lines(name, chunk, self._lines, self._haystack, self._cursor, self._is_free)
+        end = hit + sum(line[0] != "+" for line in body)
+        self._cursor = max(self._cursor, end)
+        insort(self._taken, (hit, end))
+        return Placed(hit, body, chunk.final_newline)
+
+    def _only_place(self, chunk: Chunk, old: Sequence[str]) -> int | None:
+        """Where the old lines stand to the letter, if that is one free place and the chunk says nothing against it."""
+        if chunk.at_end or not chunk.final_newline:
+            return None
+        hit = self._haystack.find_only(old)
+        if hit is None or not self._is_free(hit, hit + len(old)):
+            return None
+        if chunk.anchors:
+            scope = self._scope(chunk.anchors, 0)
+            if scope is None:
+                return hit if sum(not line.isspace() for line in old if line) > 1 else None
+            return hit if scope - 1 <= hit else None
+        return hit
+
+    def _is_free(self, start: int, end: int) -> bool:
+        """Whether no chunk before has lines between `start` and `end`."""
+        at = bisect(self._taken, (start, end))
+        above, below = self._taken[max(0, at - 1) : at], self._taken[at : at + 1]
+        return all(taken[1] <= start for taken in above) and all(end <= taken[0] for taken in below)
+
+    def _find(self, chunk: Chunk, start: int) -> tuple[int | None, Sequence[str]]:
+        """The first hit; blank lines at the chunk's end are given up when they are what does not fit."""
+        body = chunk.body
+        at_end = chunk.at_end or not chunk.final_newline
+        while True:
+            old = [line[1:] for line in body if line[0] != "+"]
+            if not old:
+                return None, body
+            hit = self._haystack.find(old, start, at_end=at_end)
+            if hit is not None or old[-1].strip():
+                return hit, body
+            body = _without_last_blank(body)
+
+    def _search_start(self, chunk: Chunk) -> int | None:
+        """The first line where the old lines may stand; None when the file does not have the anchors."""
+        if not chunk.anchors:
+            return self._cursor
+        start = self._scope(chunk.anchors, self._cursor)
+        if start is None:
+            # The scope of the chunk before may be named again: its line stands further up.
+            start = self._scope(chunk.anchors, 0)
+        if start is None:
+            return None
+        start = max(start, self._cursor)
+        if start > self._cursor and self._find(chunk, start)[0] is None:
+            return start - 1  # the anchor is often repeated as the first line of context
+        return start
+
+    def _after_anchors(self, name: str, chunk: Chunk) -> int:
+        start = self._scope(chunk.anchors, self._cursor, whole=True)
+        if start is None:
+            raise explain_anchor(name, chunk.anchors, self._lines, self._haystack, self._cursor)
+        named = f"{name} only adds lines, and '@@ {readable(chunk.anchors[-1])}'"
+        if start == self._cursor and self._lines:
+            raise PatchError(f"{named} names no line of the file. Add the line above them as context.")
+        again = self._scope(chunk.anchors, start, whole=True) if len(chunk.anchors) == 1 else None
+        if again is not None:
+            raise PatchError(
+                f"{named} is at line {start} and again at line {again}. Add the line above or below them as context."
+            )
+        self._cursor = start
+        return start
+
+    def _scope(self, anchors: Sequence[str], start: int, *, whole: bool = False) -> int | None:
+        """The line after the last anchor.
+
+        Args:
+            anchors: Outermost first; each is looked for after the one before.
+            start: Index of the first line to look at.
+            whole: Only whole lines count; else an anchor may also be the beginning of a line.
+        """
+        for anchor in anchors:
+            hit = self._haystack.find((anchor,), start)
+            for reading in _readings(anchor) if hit is None else ():
+                if not reading:
+                    hit = start - 1
+                    break
+                hit = self._haystack.find((reading,), start)
+                if hit is not None:
+                    break
+            if hit is None and not whole:
+                self._beginnings = self._beginnings or Beginnings(self._lines)
+                hit = self._beginnings.find(anchor.strip(), start)
+            if hit is None:
+                return None
+            start = hit + 1
+        return start
+
+
+def _readings(anchor: str) -> tuple[str, ...]:
+    """What else an anchor may mean: without a unified diff's line numbers, without a second `@@`."""
+    numbers = re.fullmatch(_LINE_NUMBERS, anchor)
+    if numbers:
+        return (numbers["rest"].strip(),)
+    if re.fullmatch(_SAYS_NOTHING, anchor.strip(), re.IGNORECASE):
+        return ("",)
+    return (anchor.rstrip()[:-2].rstrip(),) if anchor.rstrip().endswith(" @@") else ()
+
+
+def _without_last_blank(body: Sequence[str]) -> Sequence[str]:
+    """The body without its last, blank, old line and, when that was no context, without a blank last new line."""
+    lines = list(body)
+    last_old = max(index for index, line in enumerate(lines) if line[0] != "+")
+    if lines.pop(last_old)[0] == " " and last_old < len(lines):
+        lines.insert(last_old, "+")
+    elif lines and lines[-1] == "+":
+        lines.pop()
+    return lines

@@ -11,7 +11,7 @@ from codex_kernel.core.judge import ThreadJudge
 from codex_kernel.core.settings import TurnSettings
 from codex_kernel.core.state import Emit, ThreadState
 from codex_kernel.patch.turn_diff import TurnDiff
-from codex_kernel.sandbox.environment import command_environment
+from codex_kernel.sandbox.environment import model_environment
 from codex_kernel.sandbox.git_files import git_root
 from codex_kernel.tools.interface import ToolContext
 from codex_protocol.items import ToolCallItem
@@ -46,7 +46,7 @@ class CallContexts:
         )
         self._judge = ThreadJudge(state, settings)
         self._diff = TurnDiff(git_root(settings.cwd) or settings.cwd)
-        self._environment = command_environment(settings.config.shell_environment_policy, state.base_environment)
+        self._environment = model_environment(settings.config.shell_environment_policy, state.base_environment)
 
     def of(self, call: ToolCallItem) -> ToolContext:
         """A context for one call."""

@@ -14,6 +14,10 @@ from codex_protocol.policy import SandboxPolicy, has_network
 
 _CORE = ("HOME", "LOGNAME", "PATH", "SHELL", "USER", "USERNAME", "TMPDIR", "TEMP", "TMP")
 _SECRETS = ("*KEY*", "*SECRET*", "*TOKEN*")
+_PLAIN = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GH_PAGER": "cat"}
+"""Who reads it is no person: a pager would wait for a key, colours cost tokens and say nothing."""
+_FOR_EYES = ("COLORTERM", "FORCE_COLOR", "CLICOLOR_FORCE", "MANPAGER", "SYSTEMD_PAGER")
+"""Would win over those."""
 NETWORK_DISABLED = "CODEX_SANDBOX_NETWORK_DISABLED"
 SANDBOX_KIND = "CODEX_SANDBOX"
 
@@ -33,6 +37,16 @@ def command_environment(policy: ShellEnvironmentPolicy, env: Mapping[str, str]) 
     chosen.update(policy.set)
     if policy.include_only:
         chosen = {name: value for name, value in chosen.items() if _any_matches(policy.include_only, name)}
+    return chosen
+
+
+def model_environment(policy: ShellEnvironmentPolicy, env: Mapping[str, str]) -> dict[str, str]:
+    """As `command_environment`, for a command whose output a model reads; what `policy` sets stays as it is."""
+    chosen = command_environment(policy, env)
+    for name in _FOR_EYES:
+        if name not in policy.set:
+            chosen.pop(name, None)
+    chosen.update((name, value) for name, value in _PLAIN.items() if name not in policy.set)
     return chosen
 
 

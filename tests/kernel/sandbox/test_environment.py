@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from codex_kernel.config.types import ShellEnvironmentPolicy
-from codex_kernel.sandbox.environment import command_environment, sandbox_variables
+from codex_kernel.sandbox.environment import command_environment, model_environment, sandbox_variables
 from codex_protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
 
 
@@ -36,6 +36,14 @@ def test_variables_pass_the_policys_steps_in_order(given: str, chosen: ShellEnvi
 
 def test_set_wins_over_what_is_inherited() -> None:
     assert command_environment(policy(set={"A": "new"}), {"A": "old"}) == {"A": "new"}
+
+
+def test_a_models_command_is_kept_from_pagers_and_colours_unless_the_settings_ask_for_them() -> None:
+    given = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "FORCE_COLOR": "1", "PAGER": "less", "MANPAGER": "less"}
+    plain = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GH_PAGER": "cat"}
+    assert model_environment(policy(), given) == plain
+    asked = {"TERM": "xterm", "FORCE_COLOR": "3", "PAGER": "more"}
+    assert model_environment(policy(set=asked), given) == plain | asked
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """Why we ended the tree (memory, disk), in one sentence; None otherwise."""
     warning: str | None = None
     """What a person should look at: something it changed that the sandbox could only notice, in one sentence."""
+    left_behind: tuple[str, ...] = ()
+    """Programs that it had left running and that were ended with it, as far as that was seen."""
 
 
 class Chunk(msgspec.Struct, frozen=True):

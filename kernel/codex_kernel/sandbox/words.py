@@ -134,6 +134,7 @@ def describe(
         denied=denied,
         killed_because=_killed_because(killed) if killed is not None else None,
         warning=changed() or _removed(ending.notes),
+        left_behind=tuple(note.removeprefix("left:") for note in ending.notes if note.startswith("left:")),
     )
 
 

@@ -6,6 +6,7 @@ Source: spec/exec-json.md section 9.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from codex_kernel.model.interface import FunctionTool, ToolSpec
 from codex_kernel.tools.apply_patch import run_patch
 from codex_kernel.tools.interface import BadArguments, ToolOutput, decode_arguments, object_schema
 from codex_kernel.tools.launch import Launched, Refused, Request, launch, relaunch_unconfined, resolve_directory
+from codex_kernel.tools.sessions import MAX_SESSIONS
 from codex_kernel.tools.truncation import middle_cut, token_count
 from codex_protocol.errors import SandboxError
 from codex_protocol.events import TerminalInteraction
@@ -32,6 +34,9 @@ WRITE_YIELD_MS = 250
 POLL_YIELD_MS = 5_000
 """A write that sends nothing only waits: then longer waiting saves requests."""
 MIN_YIELD_MS, MAX_YIELD_MS = 250, 30_000
+MOST_TOKENS = 1_000_000
+INTERRUPT, END = "\x03", "\x1c"
+"""Ctrl-C and Ctrl-\\: what can be typed at a command that has no terminal, too."""
 
 _LOGIN = {"login": {"type": "boolean", "description": "Whether the shell is a login shell; true if absent."}}
 _YIELD = {
@@ -81,7 +86,8 @@ class ExecCommand:
             name="exec_command",
             description=(
                 "Runs a shell command line and returns its output. A command that is still running when the wait is "
-                "over gets a session id; go on with write_stdin. Set workdir instead of using cd."
+                "over gets a session id; go on with write_stdin. Set workdir instead of using cd. What a command "
+                "leaves in the background ends with it: run a server in the foreground, as a session."
             ),
             parameters=object_schema(
                 {
@@ -139,7 +145,7 @@ class ExecCommand:
         if isinstance(launched, Refused):
             return launched.output
         yield_s = _yield_s(arguments.yield_time_ms, EXEC_YIELD_MS, MAX_YIELD_MS)
-        max_tokens = int(arguments.max_output_tokens or DEFAULT_MAX_TOKENS)
+        max_tokens = _max_tokens(arguments.max_output_tokens)
         output = await _first_answer(launched, yield_s, max_tokens, context)
         denied = launched.command.exit.denied if launched.command.exit else None
         if denied and launched.escalate_on_denial:
@@ -167,7 +173,8 @@ class WriteStdin:
             name="write_stdin",
             description=(
                 "Sends characters to a session that exec_command left running and returns what it printed since. "
-                "Without chars it only waits. Control characters are sent as they are: \\u0003 is Ctrl-C."
+                "Without chars it only waits. Control characters are sent as they are: \\u0003 is Ctrl-C. "
+                "It interrupts a command without a terminal, too; \\u001c ends one that ignores it."
             ),
             parameters=object_schema(
                 {
@@ -185,45 +192,59 @@ class WriteStdin:
         if not isinstance(call, FunctionCall):
             raise BadArguments("write_stdin is a function tool")
         arguments = decode_arguments(call.arguments, WriteArguments)
-        session_id = int(arguments.session_id)
-        command = context.sessions.find(session_id)
-        if command is None:
-            return ToolOutput(f"unknown session id {session_id}", success=False)
-        if not context.sessions.claim(session_id):
-            return ToolOutput(f"session {session_id} is in use by another call", success=False)
-        asked_at = time.monotonic()
-        try:
-            if arguments.chars:
-                refusal = await _send(command, session_id, arguments.chars, context)
-                if refusal is not None:
-                    return refusal
-                yield_s = _yield_s(arguments.yield_time_ms, WRITE_YIELD_MS, MAX_YIELD_MS)
-            else:
-                yield_s = _yield_s(
-                    arguments.yield_time_ms, POLL_YIELD_MS, context.config.background_terminal_max_timeout_ms
-                )
-            ended = await command.ended(yield_s)
-        except asyncio.CancelledError:
-            if not command.running:  # it ended while it was ours to tell
-                for event in command.take_end_event(command.aggregated.text()):
-                    context.emit(event)
-            raise
-        finally:
-            context.sessions.release(session_id)
-        max_tokens = int(arguments.max_output_tokens or DEFAULT_MAX_TOKENS)
-        if ended:
-            context.sessions.forget(session_id)
-        return _answer(command, None if ended else session_id, max_tokens, since=asked_at)
+        sessions = context.sessions
+        if sessions.find(session_id := _whole(arguments.session_id)) is None:
+            return ToolOutput(sessions.about_missing(arguments.session_id), success=False)
+        async with sessions.lock(session_id):
+            command = sessions.find(session_id)
+            if command is None:  # it ended in the call before
+                return ToolOutput(sessions.about_missing(session_id), success=False)
+            asked_at = time.monotonic()
+            try:
+                wait_s = _wait_s(arguments, context)
+                if arguments.chars:
+                    refusal = await _send(command, session_id, arguments.chars, context, within_s=wait_s)
+                    if refusal is not None:
+                        return refusal
+                ended = await command.ended(max(0.0, asked_at + wait_s - time.monotonic()))
+            except asyncio.CancelledError:
+                if not command.running:  # it ended while it was ours to tell
+                    for event in command.take_end_event(command.aggregated.text()):
+                        context.emit(event)
+                raise
+            if ended:
+                code = command.exit.code if command.exit else "unknown"
+                sessions.forget(session_id, f"has ended with exit code {code}, which you were told before")
+            max_tokens = _max_tokens(arguments.max_output_tokens)
+            return _answer(command, None if ended else session_id, max_tokens, since=asked_at)
 
 
-async def _send(command: RunningCommand, session_id: int, chars: str, context: ToolContext) -> ToolOutput | None:
+_NO_STDIN = (
+    "failed to write to stdin: the command has no standard input; start it with tty=true to type into it. "
+    "\\u0003 alone interrupts it, \\u001c alone ends it."
+)
+
+
+async def _send(
+    command: RunningCommand, session_id: int, chars: str, context: ToolContext, *, within_s: float
+) -> ToolOutput | None:
+    """Type; what the command has not read after `within_s` stays typed. What the model is told when it cannot be."""
     context.emit(TerminalInteraction(call_id=command.call_id, process_id=session_id, stdin=chars))
+    if not command.on_terminal:
+        if chars == INTERRUPT:
+            command.process.interrupt()
+        elif chars == END:
+            command.process.kill()
+        elif command.running:
+            return ToolOutput(_NO_STDIN, success=False)
+        return None
     try:
-        await command.process.write(chars.encode())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await command.process.write(chars.encode())
     except SandboxError as error:
         if command.running:
-            hint = "start the command with tty=true to type into it"
-            return ToolOutput(f"failed to write to stdin: {error}; {hint}", success=False)
+            return ToolOutput(f"failed to write to stdin: {error}", success=False)
     return None
 
 
@@ -239,8 +260,9 @@ async def _first_answer(launched: Launched, yield_s: float, max_tokens: int, con
         raise
     if ended:
         return _answer(command, None, max_tokens)
-    session_id = context.sessions.keep(command)
     sessions, emit = context.sessions, context.emit
+    dropped = sessions.make_room()
+    session_id = sessions.keep(command)
 
     def report_end() -> None:
         if not sessions.is_claimed(command):  # otherwise the waiting write_stdin tells of it
@@ -248,7 +270,8 @@ async def _first_answer(launched: Launched, yield_s: float, max_tokens: int, con
                 emit(event)
 
     command.when_ended(report_end)
-    return _answer(command, session_id, max_tokens)
+    note = f"session {dropped} was ended to make room: at most {MAX_SESSIONS} are kept" if dropped else None
+    return _answer(command, session_id, max_tokens, note=note)
 
 
 def _answer(
@@ -268,15 +291,26 @@ def _answer(
         lines.append(f"Process running with session ID {session_id}")
     elif end is not None:
         lines.append(f"Process exited with code {end.code}")
-    if note:
-        lines.append(f"Note: {note}")
-    elif end is not None and end.killed_because:
-        lines.append(f"Note: {end.killed_because}")
-    elif end is not None and end.code and end.denied:
-        lines.append(f"Note: {end.denied}")
+    if told := note or command.note:
+        lines.append(f"Note: {told}")
     lines += [f"Original token count: {token_count(unread.total_bytes)}", "Output:", text]
     after = () if session_id is not None else command.take_end_event(text)
     return ToolOutput("\n".join(lines), success=end is None or end.code == 0, after=after)
+
+
+def _wait_s(arguments: WriteArguments, context: ToolContext) -> float:
+    if arguments.chars:
+        return _yield_s(arguments.yield_time_ms, WRITE_YIELD_MS, MAX_YIELD_MS)
+    return _yield_s(arguments.yield_time_ms, POLL_YIELD_MS, context.config.background_terminal_max_timeout_ms)
+
+
+def _whole(number: float) -> int:
+    """A number as models write them, whole; what is far out of bounds is brought near."""
+    return int(min(max(number, -1), MOST_TOKENS))
+
+
+def _max_tokens(asked: float | None) -> int:
+    return DEFAULT_MAX_TOKENS if asked is None else max(_whole(asked), 0)
 
 
 def _yield_s(asked_ms: float | None, default_ms: int, longest_ms: int) -> float:

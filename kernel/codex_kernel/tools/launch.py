@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,9 +19,11 @@ from codex_protocol.policy import DangerFullAccess, ReviewDecision
 
 if TYPE_CHECKING:
     from codex_kernel.tools.interface import ToolContext
+    from codex_kernel.tools.terminal_queries import TerminalQueries
 
 REJECTED = "exec command rejected by user"
 """Source: spec/tools.md section 4.2."""
+_SHOWN_PATH = 300
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +57,8 @@ async def launch(request: Request, context: ToolContext) -> Launched | Refused:
     """
     if not request.argv or not request.argv[0]:
         return Refused(ToolOutput("execution error: command args are empty", success=False))
-    if not await asyncio.to_thread(request.cwd.is_dir):
-        return Refused(ToolOutput(f"execution error: the directory {request.cwd} does not exist", success=False))
+    if (wrong := await asyncio.to_thread(_wrong_with, request.cwd)) is not None:
+        return Refused(ToolOutput(f"execution error: {wrong}", success=False))
     decision = await context.judge.command(
         CommandQuestion(
             argv=request.argv,
@@ -79,6 +82,17 @@ async def launch(request: Request, context: ToolContext) -> Launched | Refused:
     context.made_here.update(decision.makes)
     escalate = isinstance(decision, Run) and decision.escalate_on_denial
     return await _start(request, context, confined=decision.confined, escalate_on_denial=escalate)
+
+
+def _wrong_with(directory: Path) -> str | None:
+    """Why no command can start in `directory`, as far as that can be seen beforehand."""
+    shown = str(directory)[:_SHOWN_PATH]
+    try:
+        return None if S_ISDIR(directory.stat().st_mode) else f"{shown} is not a directory"
+    except (FileNotFoundError, ValueError):
+        return f"the directory {shown} does not exist"
+    except OSError as error:
+        return f"the directory {shown} cannot be used ({error.strerror})"
 
 
 async def relaunch_unconfined(request: Request, context: ToolContext, denied: str) -> Launched | Refused | None:
@@ -138,7 +152,12 @@ async def _start(
     except SandboxError as error:
         return Refused(ToolOutput(f"execution error: {error}", success=False))
     context.emit(begin)
-    return Launched(RunningCommand(process, context.call_id, context.emit), escalate_on_denial)
+    queries: TerminalQueries | None = None
+    if request.pty:
+        from codex_kernel.tools.terminal_queries import TerminalQueries
+
+        queries = TerminalQueries()
+    return Launched(RunningCommand(process, context.call_id, context.emit, queries=queries), escalate_on_denial)
 
 
 def _touches(paths: tuple[str, ...]) -> str:

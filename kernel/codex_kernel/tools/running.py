@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codex_kernel.tools.truncation import HeadTail
+from codex_protocol.errors import SandboxError
 from codex_protocol.events import Duration, EventMsg, ExecCommandEnd, ExecCommandOutputDelta, Warning
 
 if TYPE_CHECKING:
     from codex_kernel.sandbox.interface import Chunk, Exit, Process
     from codex_kernel.tools.interface import Emit
+    from codex_kernel.tools.terminal_queries import TerminalQueries
 
 LIVE_BYTES = 1024 * 1024
 """Output is told of whole up to here; past it only in glimpses, and the rest with the end."""
@@ -27,9 +30,12 @@ _PATIENCE_S = 3.0
 class RunningCommand:
     """A process whose output is being gathered; made by `follow`, ended by `aclose`."""
 
-    def __init__(self, process: Process, call_id: str, emit: Emit) -> None:
+    def __init__(self, process: Process, call_id: str, emit: Emit, *, queries: TerminalQueries | None = None) -> None:
+        """Own `process`; `queries` says that it has a terminal, and answers what it asks of it."""
         self.process = process
         self.call_id = call_id
+        self._queries = queries
+        self._answering: asyncio.Task[None] | None = None
         self.started = time.monotonic()
         self.aggregated = HeadTail()
         self.stdout = HeadTail()
@@ -49,10 +55,21 @@ class RunningCommand:
         try:
             async for chunk in self.process.output():
                 self._take(chunk)
+                if self._queries is not None and (answers := self._queries.answers(chunk.data)):
+                    self._answer(answers)
             self.exit = await self.process.wait()
         finally:
             self.ended_at = time.monotonic()
             await self.process.aclose()
+
+    def _answer(self, answers: bytes) -> None:
+        """Type without waiting: a program that asks and does not read must not hold up its own output."""
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self._type(answers), name=f"answers to {self.call_id}")
+
+    async def _type(self, answers: bytes) -> None:
+        with contextlib.suppress(SandboxError):  # it has ended meanwhile
+            await self.process.write(answers)
 
     def _take(self, chunk: Chunk) -> None:
         data = chunk.data
@@ -70,6 +87,11 @@ class RunningCommand:
         self._emit(ExecCommandOutputDelta(call_id=self.call_id, stream=chunk.stream, chunk=data))
 
     @property
+    def on_terminal(self) -> bool:
+        """Whether it has a terminal, and can be typed into."""
+        return self._queries is not None
+
+    @property
     def running(self) -> bool:
         """Whether the command has not ended yet, or its output is still being read."""
         return not self._task.done()
@@ -78,6 +100,19 @@ class RunningCommand:
     def seconds(self) -> float:
         """How long it ran, or has been running."""
         return (self.ended_at or time.monotonic()) - self.started
+
+    @property
+    def note(self) -> str | None:
+        """What the model should know about how it ended, besides the exit code."""
+        end = self.exit
+        if end is None:
+            return None
+        if end.killed_because or (end.code and end.denied):
+            return end.killed_because or end.denied
+        if end.left_behind:
+            names = ", ".join(dict.fromkeys(end.left_behind))
+            return f"what it left running was ended with it ({names}); what is to go on must be a session of its own"
+        return None
 
     async def ended(self, within_s: float | None = None) -> bool:
         """Wait for the end; False when it still runs after `within_s` seconds.
@@ -102,8 +137,13 @@ class RunningCommand:
         self._task.add_done_callback(done)
 
     def unread_text(self) -> HeadTail:
-        """What the model has not been shown yet; from now on it counts as shown."""
+        """What the model has not been shown yet; from now on it counts as shown.
+
+        A character of which only the beginning has come is left for the next time.
+        """
         unread, self.unread = self.unread, HeadTail(head_bytes=128 * 1024, tail_bytes=128 * 1024)
+        if self.running:
+            self.unread.feed(unread.take_unfinished())
         return unread
 
     def take_end_event(

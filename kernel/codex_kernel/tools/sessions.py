@@ -15,44 +15,54 @@ class CommandSessions:
 
     def __init__(self) -> None:
         self._commands: dict[int, RunningCommand] = {}
-        self._busy: set[int] = set()
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._gone: dict[int, str] = {}
+
+    def make_room(self) -> int | None:
+        """Before `keep`: the session that was given up because there are too many; None when there was room."""
+        if len(self._commands) < MAX_SESSIONS:
+            return None
+        free = [key for key in self._commands if not self._locks[key].locked()]
+        oldest = next((key for key in free if not self._commands[key].running), free[0] if free else None)
+        if oldest is not None:
+            self._commands[oldest].process.kill()
+            self.forget(oldest, f"was ended to make room: at most {MAX_SESSIONS} are kept")
+        return oldest
 
     def keep(self, command: RunningCommand) -> int:
-        """Give a running command an id: five digits, unused in this thread."""
-        if len(self._commands) >= MAX_SESSIONS:
-            free = [key for key in self._commands if key not in self._busy]
-            oldest = next((key for key in free if not self._commands[key].running), free[0] if free else None)
-            if oldest is not None:
-                self._commands.pop(oldest).process.kill()
+        """Give a running command an id: five digits, never used in this thread before."""
         from random import randint
 
-        while (session_id := randint(10_000, 99_999)) in self._commands:  # noqa: S311  # a name, not a secret
+        while (session_id := randint(10_000, 99_999)) in self._commands or session_id in self._gone:  # noqa: S311  # a name, not a secret
             pass
         self._commands[session_id] = command
+        self._locks[session_id] = asyncio.Lock()
         return session_id
 
     def find(self, session_id: int) -> RunningCommand | None:
         """The session's command; None when there is no such session (any more)."""
         return self._commands.get(session_id)
 
-    def forget(self, session_id: int) -> None:
-        """The session's end has been shown to the model."""
+    def forget(self, session_id: int, why: str) -> None:
+        """There is no such session any more; `why` ends the sentence "session N …" for who still asks for it."""
         self._commands.pop(session_id, None)
+        self._locks.pop(session_id, None)
+        self._gone[session_id] = why
 
-    def claim(self, session_id: int) -> bool:
-        """Reserve a session for one call; False when another call uses it."""
-        if session_id in self._busy:
-            return False
-        self._busy.add(session_id)
-        return True
+    def about_missing(self, session_id: float) -> str:
+        """What the model is told when `find` finds nothing."""
+        if session_id in self._gone:
+            return f"session {session_id:g} {self._gone[int(session_id)]}"
+        running = ", ".join(map(str, self.running())) or "none"
+        return f"unknown session id {session_id:g}; sessions that run: {running}"
 
-    def release(self, session_id: int) -> None:
-        """Undo `claim`."""
-        self._busy.discard(session_id)
+    def lock(self, session_id: int) -> asyncio.Lock:
+        """Held by the call that types into a session there is, or waits for it; others queue."""
+        return self._locks[session_id]
 
     def is_claimed(self, command: RunningCommand) -> bool:
         """Whether a call is waiting for this command."""
-        return any(self._commands.get(key) is command for key in self._busy)
+        return any(found is command and self._locks[key].locked() for key, found in self._commands.items())
 
     def running(self) -> dict[int, RunningCommand]:
         """The sessions that still run, oldest first."""

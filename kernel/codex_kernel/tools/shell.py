@@ -156,9 +156,7 @@ def _arguments_of(call: ToolCallItem, *, login: bool) -> ShellArguments:
 def _output_of(command: RunningCommand, *, note: str | None = None, timed_out: bool = False) -> ToolOutput:
     text = shell_text(command.aggregated)
     end = command.exit
-    if note is None and end is not None:
-        note = end.killed_because or (end.denied if end.code else None)
-    if note:
+    if note := note or command.note:
         text = f"{text.rstrip()}\n{note}".lstrip() if text else note
     code = TIMED_OUT_EXIT if timed_out else end.code if end else -1
     metadata = {"exit_code": code, "duration_seconds": round(command.seconds, 1)}

@@ -8,6 +8,8 @@ from __future__ import annotations
 BYTES_PER_TOKEN = 4
 """The rule of thumb by which byte budgets and token counts are turned into each other."""
 
+_LONGEST_SEQUENCE = 4
+
 SHELL_MAX_BYTES = 10_240
 SHELL_MAX_LINES = 256
 
@@ -44,6 +46,16 @@ class HeadTail:
                 self._tail += data
                 if len(self._tail) > 2 * self._tail_bytes:  # trimming rarely keeps feeding linear
                     del self._tail[: -self._tail_bytes]
+
+    def take_unfinished(self) -> bytes:
+        """The beginning of a UTF-8 sequence that what was fed ends with, taken out again; mostly empty."""
+        last = self._tail or self._head
+        end = bytes(last[-_LONGEST_SEQUENCE:])
+        unfinished = end[len(_whole_utf8_end(end)) :]
+        if unfinished:
+            del last[-len(unfinished) :]
+            self.total_bytes -= len(unfinished)
+        return unfinished
 
     def clear(self) -> None:
         """Forget everything."""

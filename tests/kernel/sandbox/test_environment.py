@@ -39,7 +39,13 @@ def test_set_wins_over_what_is_inherited() -> None:
 
 
 def test_a_models_command_is_kept_from_pagers_and_colours_unless_the_settings_ask_for_them() -> None:
-    given = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "FORCE_COLOR": "1", "PAGER": "less", "MANPAGER": "less"}
+    given = {
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "FORCE_COLOR": "1",
+        "PAGER": "less",
+        "MANPAGER": "less",
+    }
     plain = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat", "GH_PAGER": "cat"}
     assert model_environment(policy(), given) == plain
     asked = {"TERM": "xterm", "FORCE_COLOR": "3", "PAGER": "more"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from codex_kernel.model.scripted import calls, says
 from codex_kernel.sandbox.launcher import make_sandbox
 from codex_protocol.events import ExecCommandBegin, ExecCommandEnd, TerminalInteraction
-from codex_protocol.policy import WorkspaceWrite
+from codex_protocol.policy import DangerFullAccess, WorkspaceWrite
 from tests.support.threads import make_config, running
 
 
@@ -74,6 +76,134 @@ async def test_typing_into_a_session_without_a_terminal_says_what_to_do(tmp_path
         assert "tty=true" in [item.text() for item in watched.sent() if hasattr(item, "output")][-1]
 
 
+def texts(watched) -> list[str]:
+    return [item.text() for item in watched.sent() if hasattr(item, "output")]
+
+
+@pytest.mark.parametrize(
+    ("key", "command", "code"),
+    [("\x03", "trap 'exit 9' INT; while :; do sleep 0.1; done", 9), ("\x1c", "trap '' INT; sleep 1000", 137)],
+    ids=["interrupted", "ended"],
+)
+async def test_a_command_without_a_terminal_is_interrupted_and_ended_by_keys(
+    key: str, command: str, code: int, tmp_path: Path
+):
+    start = calls("exec_command", {"cmd": f"echo up; {command}", "yield_time_ms": 2000})
+    async with running(
+        tmp_path,
+        start,
+        types(key, yield_time_ms=30_000),
+        types(key),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        _, stopped, after = texts(watched)
+        assert f"exited with code {code}" in stopped
+        assert f"has ended with exit code {code}" in after
+
+
+async def test_two_calls_that_type_into_one_session_take_turns(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "stty -echo; cat", "tty": True, "yield_time_ms": 1500, "login": False})
+    async with running(
+        tmp_path,
+        start,
+        lambda prompt: [
+            call for text in ("first\n", "second\n", "\x04") for call in types(text, yield_time_ms=1500)(prompt)
+        ],
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        _, first, second, end = texts(watched)
+        assert first.endswith("first\r\n")
+        assert second.endswith("Output:\nsecond\r\n")
+        assert "exited with code 0" in end
+
+
+async def test_a_program_that_asks_where_its_cursor_is_need_not_wait(tmp_path: Path):
+    ask = "stty raw -echo; printf '\\033[6n'; IFS= read -r -d R answer; stty sane; echo \"at ${answer#?}\""
+    start = calls("exec_command", {"cmd": ask, "tty": True, "yield_time_ms": 30_000, "login": False})
+    async with running(
+        tmp_path, start, says("done"), sandbox=real(tmp_path), sandbox_policy=WorkspaceWrite()
+    ) as watched:
+        await watched.turn()
+        assert "at [1;1" in texts(watched)[0]
+
+
+async def test_typing_more_than_a_program_reads_does_not_hold_the_call(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "stty raw -echo; sleep 1000", "tty": True, "yield_time_ms": 1000})
+    async with running(
+        tmp_path,
+        start,
+        types("x" * 100_000, yield_time_ms=500),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        assert "Process running with session ID" in texts(watched)[1]
+
+
+async def test_a_character_that_comes_in_two_pieces_is_shown_whole(tmp_path: Path):
+    half = "printf 'caf\\303'; until test -e go; do sleep 0.05; done; printf '\\251\\n'"
+    async with running(
+        tmp_path,
+        calls("exec_command", {"cmd": half, "yield_time_ms": 1000}),
+        calls("exec_command", {"cmd": "touch go"}),
+        types("", yield_time_ms=30_000),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        first, _, last = texts(watched)
+        assert "\ufffd" not in first + last
+        assert last.endswith("é\n")
+
+
+@pytest.mark.parametrize("policy", [WorkspaceWrite(), DangerFullAccess()], ids=["confined", "full access"])
+async def test_what_a_command_left_in_the_background_is_ended_with_it_and_the_model_told(policy, tmp_path: Path):
+    script = [calls("exec_command", {"cmd": "sleep 1000 & echo started"}), calls("exec_command", {"cmd": "echo alone"})]
+    async with running(tmp_path, script, says("done"), sandbox=real(tmp_path), sandbox_policy=policy) as watched:
+        await watched.turn()
+        left, alone = texts(watched)
+        assert "ended with it (" in left
+        assert left.endswith("started\n")
+        assert "Note:" not in alone
+
+
+async def test_what_ends_with_its_command_may_say_its_last_words(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "exec > >(cat); sleep 0.3; echo last words"})
+    async with running(
+        tmp_path, start, says("done"), sandbox=real(tmp_path), sandbox_policy=WorkspaceWrite()
+    ) as watched:
+        await watched.turn()
+        assert texts(watched)[0].endswith("last words\n")
+
+
+@pytest.mark.parametrize(
+    ("workdir", "said"), [("file", "is not a directory"), ("none", "does not exist"), ("x" * 5000, "cannot be used")]
+)
+async def test_a_directory_that_cannot_be_worked_in_is_told_with_the_reason(workdir: str, said: str, tmp_path: Path):
+    async with running(tmp_path, calls("exec_command", {"cmd": "true", "workdir": workdir}), says("done")) as watched:
+        (tmp_path / "work" / "file").touch()
+        await watched.turn()
+        assert texts(watched)[0].startswith("execution error: ")
+        assert said in texts(watched)[0]
+        assert len(texts(watched)[0]) < 500
+
+
+@pytest.mark.parametrize(("most", "whole"), [("0", False), ("-5", False), ("1e300", True)])
+async def test_any_number_of_tokens_may_be_asked_for(most: str, whole: bool, tmp_path: Path):
+    arguments = f'{{"cmd": "seq 2000", "max_output_tokens": {most}}}'
+    async with running(tmp_path, calls("exec_command", arguments), says("done")) as watched:
+        await watched.turn()
+        assert texts(watched)[0].endswith("1999\n2000\n") is whole
+
+
 async def test_waiting_for_a_session_ends_at_the_longest_time_that_the_settings_allow(tmp_path: Path):
     start = calls("exec_command", {"cmd": "sleep 1000", "yield_time_ms": 250})
     async with running(
@@ -92,7 +222,7 @@ async def test_waiting_for_a_session_ends_at_the_longest_time_that_the_settings_
 async def test_an_unknown_session_is_told_to_the_model(tmp_path: Path):
     async with running(tmp_path, calls("write_stdin", {"session_id": 7}), says("done")) as watched:
         await watched.turn()
-        assert watched.sent()[-1].text() == "unknown session id 7"
+        assert watched.sent()[-1].text() == "unknown session id 7; sessions that run: none"
 
 
 async def test_a_session_that_ends_between_calls_is_told_of_once(tmp_path: Path):
@@ -141,7 +271,7 @@ async def test_numbers_may_be_written_with_a_point(tmp_path: Path):
         await watched.turn()
         first, second, third = [item.text() for item in watched.sent() if hasattr(item, "output")]
         assert first.endswith("hi\n")
-        assert second == "unknown session id 7"
+        assert second.startswith("unknown session id 7;")
         assert "ho" in third
 
 

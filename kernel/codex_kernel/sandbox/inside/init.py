@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _SIGINT = 2
 _MIN_ERROR_BYTES = 8
+_LAST_WORDS_S = 0.25
+"""What the command's own end lets end (`> >(tee log)`, a writer whose reader has gone) gets so long to do it."""
+_MOST_NAMES = 20
 
 
 class Init:
@@ -53,8 +56,10 @@ class Init:
             tree.end_all(whole_namespace=self._whole_namespace)
             return
         status, killed = self._attend()
+        left = tree.outliving(_LAST_WORDS_S, whole_namespace=self._whole_namespace) if status is not None else []
         tree.end_all(whole_namespace=self._whole_namespace)
         notes = [*(self._broker.notes if self._broker else []), *([killed] if killed else [])]
+        notes += [f"left:{name}" for name in left[:_MOST_NAMES]]
         signal = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
         code = 137 if status is None else 128 + signal if signal else os.WEXITSTATUS(status)
         self._tell(wire.pack_exit(code, signal or (9 if status is None else 0), notes))
@@ -140,9 +145,10 @@ class Init:
                 status = tree.reap(self._main)
                 if status is not None:
                     return status, None
-                complaint = watch.complaint(tree.descendants(whole_namespace=self._whole_namespace))
-                if complaint is not None:
-                    return None, complaint
+                if watch.limited:
+                    complaint = watch.complaint(tree.descendants(whole_namespace=self._whole_namespace))
+                    if complaint is not None:
+                        return None, complaint
                 look_at = time.monotonic() + INTERVAL_S
 
     def _ordered_to_end(self) -> bool:

@@ -81,6 +81,28 @@ def end_all(*, whole_namespace: bool) -> None:
         time.sleep(0.001)
 
 
+def outliving(patience_s: float, *, whole_namespace: bool) -> list[str]:
+    """Names of the descendants that do not end by themselves within `patience_s`; at once when there are none."""
+    deadline = time.monotonic() + patience_s
+    while _has_children():
+        if time.monotonic() >= deadline:
+            pids = descendants(whole_namespace=whole_namespace)
+            return [name for pid in pids if (name := _name(pid)) is not None]
+        time.sleep(0.002)
+    return []
+
+
+def _name(pid: int) -> str | None:
+    """What a process is called, by its program; None when it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    return None if rest.split()[:1] == ["Z"] else "".join(c if c.isprintable() else "?" for c in name)
+
+
 def _has_children() -> bool:
     """Collect what has ended; whether anything is left."""
     while True:

@@ -27,6 +27,11 @@ class Watch:
         self._shared_memory = shared_memory
         self._floors = [(path, floor) for path in limits["disks"] if (floor := self._floor(path)) is not None]
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is anything to look for; without limits a look at all processes would be for nothing."""
+        return any(self._limits[name] is not None for name in ("memory_bytes", "processes", "free_disk_bytes"))
+
     def _floor(self, path: str) -> int | None:
         """Free bytes below which the tree ends; a disk that is full already gives the command half of what is left."""
         wanted = self._limits["free_disk_bytes"]

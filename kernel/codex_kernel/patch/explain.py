@@ -85,6 +85,8 @@ def _nearest(wanted: Sequence[str], lines: Sequence[str], cursor: int) -> str:
     start = _by_equal_lines(wanted, lines)
     if start is None:
         start = _by_likeness(wanted, lines, cursor)
+    if start is None and any("\r" in line for line in lines[:_SHOWN_LINES]):
+        return "\nThe file's lines end with CR alone, which a patch cannot tell apart: change it with a command."
     if start is None:
         return "\nNothing in the file is like them. Read the file again before you change it."
     start = max(0, min(start, len(lines) - 1))

@@ -2,7 +2,7 @@
 
 Source: spec/apply-patch.md section 4. Other than there: an addition without old lines stands where its `@@` says, when
 that is one place; and lines that stand to the letter at one place of the file alone are found there, also above the
-chunk before, or when no line is like their `@@`.
+chunk before, or when no line is like their `@@`; added lines are indented as the file is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from codex_kernel.patch.explain import explain_anchor, explain_lines
+from codex_kernel.patch.indentation import indented_alike
 from codex_kernel.patch.match import Beginnings, Haystack
 from codex_kernel.patch.parse import Chunk
 from codex_kernel.patch.text import FileText, readable
@@ -76,7 +77,7 @@ class _Finder:
         end = hit + sum(line[0] != "+" for line in body)
         self._cursor = max(self._cursor, end)
         insort(self._taken, (hit, end))
-        return Placed(hit, body, chunk.final_newline)
+        return Placed(hit, indented_alike(body, self._lines[hit:end]), chunk.final_newline)
 
     def _only_place(self, chunk: Chunk, old: Sequence[str]) -> int | None:
         """Where the old lines stand to the letter, if that is one free place and the chunk says nothing against it."""

@@ -67,6 +67,11 @@ class FileText:
         r"""The same lines without that `\r`: what a patch is compared with."""
         return self.raw if self._raw is None else self._keys
 
+    def with_mark_as_text(self) -> FileText:
+        """The same text, its byte order mark the first line's first character."""
+        raw = [_BOM + "".join(self.raw[:1]), *self.raw[1:]]
+        return FileText(raw, final_newline=self.final_newline and bool(self.raw))
+
     def encode(self) -> bytes:
         """The bytes to write.
 
@@ -93,7 +98,8 @@ class FileText:
         """The lines as one side of a diff, the byte order mark shown."""
         if not self.bom:
             return Side(self.raw, self.final_newline)
-        return Side([_BOM + "".join(self.raw[:1]), *self.raw[1:]], self.final_newline and bool(self.raw))
+        marked = self.with_mark_as_text()
+        return Side(marked.raw, marked.final_newline)
 
 
 class Texts:

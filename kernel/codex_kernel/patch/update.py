@@ -7,6 +7,7 @@ newline stays so until its last line is changed.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +16,7 @@ from codex_kernel.patch.diff import Range, changed_ranges, difference, joined
 from codex_kernel.patch.parse import Chunk
 from codex_kernel.patch.place import Placed, place_chunks
 from codex_kernel.patch.text import FileText
+from codex_protocol.errors import PatchError
 
 
 class Updated(msgspec.Struct, frozen=True):
@@ -32,7 +34,20 @@ def update_text(text: FileText, chunks: Sequence[Chunk]) -> Updated:
         PatchError: A chunk fits nowhere; the message says what stands there instead, without the file's name.
     """
     plain = text.plain
-    return (plain and update_plainly(plain, chunks)) or _rewrite(text, place_chunks(text, chunks))
+    return (plain and update_plainly(plain, chunks)) or _update(text, chunks)
+
+
+def _update(text: FileText, chunks: Sequence[Chunk]) -> Updated:
+    try:
+        return _rewrite(text, place_chunks(text, chunks))
+    except PatchError:
+        # Some quote a byte order mark as a character of the first line.
+        if not text.bom or not any(line[1:2] == "\ufeff" for chunk in chunks for line in chunk.body):
+            raise
+        with contextlib.suppress(PatchError):
+            marked = text.with_mark_as_text()
+            return _rewrite(marked, place_chunks(marked, chunks))
+        raise
 
 
 def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
@@ -151,6 +166,8 @@ class _Assembly:
             new[-1] = new[-1].removesuffix("\r")
         if not text.final_newline and self._file_end is not None and self._file_end < len(new):
             new[self._file_end - 1] += text.carriage_at(len(text.raw))
+        if text.bom and new:
+            new[0] = new[0].removeprefix("\ufeff")  # the file has it already
         changed = FileText(new, final_newline=final_newline, bom=text.bom, carriage=text.keys is not text.raw)
         if text.final_newline and final_newline and not text.bom:
             return Updated(changed, joined(self._ranges))

@@ -132,6 +132,13 @@ RESULTS = {
     ),
     "bytes that are not UTF-8 survive": (b"caf\xe9\nx\n", [" caf\ufffd", "-x", "+y"], b"caf\xe9\ny\n"),
     "byte order mark": (b"\xef\xbb\xbfa\nb\n", ["-a", "+c"], b"\xef\xbb\xbfc\nb\n"),
+    "byte order mark, also in the patch": (b"\xef\xbb\xbfa\nb\n", [" \ufeffa", "-b", "+c"], b"\xef\xbb\xbfa\nc\n"),
+    "byte order mark in the new line": (b"\xef\xbb\xbfa\n", ["-a", "+\ufeffb"], b"\xef\xbb\xbfb\n"),
+    "byte order mark on both sides": (b"\xef\xbb\xbfa\n", ["-\ufeffa", "+\ufeffb"], b"\xef\xbb\xbfb\n"),
+    "byte order mark taken away": (b"\xef\xbb\xbfa\n", ["-\ufeffa", "+b"], b"b\n"),
+    "byte order mark added": (b"a\n", ["-a", "+\ufeffb"], b"\xef\xbb\xbfb\n"),
+    "a level off": (b"  f:\n    x\n", [" f:", "-  x", "+  y", "+    z"], b"  f:\n    y\n      z\n"),
+    "blanks for tabs": (b"all:\n\ta\n", [" all:", "     a", "+    b"], b"all:\n\ta\n\tb\n"),
     "crlf": (b"a\r\nb\r\n", [" a", "+x", "-b", "+y"], b"a\r\nx\r\ny\r\n"),
     "crlf, appended": (b"a\r\nb\r\n", ["+c"], b"a\r\nb\r\nc\r\n"),
     "crlf, appended to a last line without newline": (b"a\r\nb", ["+c"], b"a\r\nb\r\nc\r\n"),
@@ -205,6 +212,7 @@ REFUSED = {
     "a removed line that never was": (b"a\n", [" a", "-b"], ["The most similar place"]),
     "a removed line that is gone": (b"a\nc\n", [" a", "-b", " c"], ["The new lines are at line 1 already"]),
     "empty file": (b"", ["-a"], ["the file is empty"]),
+    "lines end with CR": (b"a\rb\r", ["-b"], ["end with CR alone"]),
     "nothing alike": (b"x\n", ["-completely different"], ["Read the file again"]),
 }
 

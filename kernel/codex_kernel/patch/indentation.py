@@ -1,0 +1,81 @@
+"""Added lines indented as the file is, where a patch's other lines are all off by the same.
+
+A chunk is found although its indentation is a level off, or has blanks for tabs. Its context and removed lines then
+tell how the added ones were meant; where they do not agree, or the patch is about indentation, nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+_TAB_WIDTHS = (2, 4, 8)
+
+_Change = Callable[[str], str | None]
+"""The indentation a patch means, from the one it has; None: that cannot be told."""
+
+
+def indented_alike(body: Sequence[str], found: Sequence[str]) -> Sequence[str]:
+    """A chunk's lines, the added ones indented as the file is.
+
+    Args:
+        body: With their signs.
+        found: The file's lines that its old ones were found at.
+    """
+    old = [line for line in body if line[0] != "+"]
+    pairs = [(line, there) for line, there in zip(old, found, strict=True) if line[1:].strip()]
+    indents = {(_indent(line[1:]), _indent(there)) for line, there in pairs}
+    if all(ours == theirs for ours, theirs in indents):
+        return body
+    change = _tabs(indents)
+    if change is None and any(line[0] == "-" for line, _ in pairs) and not _is_about_indentation(body):
+        change = _level(indents)  # a removed line shows that no sign was forgotten: it would count as a blank
+    return body if change is None else _changed(body, change)
+
+
+def _changed(body: Sequence[str], change: _Change) -> Sequence[str]:
+    lines: list[str] = []
+    for line in body:
+        text = line[1:]
+        if line[0] == "+" and text.strip():
+            indent = change(_indent(text))
+            if indent is None:
+                return body
+            lines.append(f"+{indent}{text.lstrip()}")
+        else:
+            lines.append(line)
+    return lines
+
+
+def _tabs(indents: Iterable[tuple[str, str]]) -> _Change | None:
+    """The change where one side has tabs for every so many blanks of the other."""
+    for width in _TAB_WIDTHS:
+        blanks = " " * width
+        if all(ours == theirs.replace("\t", blanks) for ours, theirs in indents):
+            return lambda indent: indent if "\t" in indent else indent.replace(blanks, "\t")
+        if all(theirs == ours.replace("\t", blanks) for ours, theirs in indents):
+            return lambda indent: indent.replace("\t", blanks)
+    return None
+
+
+def _level(indents: Iterable[tuple[str, str]]) -> _Change | None:
+    """The change where all lines have the same too little, or too much, in front."""
+    ours, theirs = max(indents, key=lambda pair: max(map(len, pair)))
+    missing = theirs[: len(theirs) - len(ours)]
+    if missing and all(there == missing + here for here, there in indents):
+        return lambda indent: missing + indent
+    extra = ours[: len(ours) - len(theirs)]
+    if extra and all(here == extra + there for here, there in indents):
+        return lambda indent: indent.removeprefix(extra) if indent.startswith(extra) else None
+    return None
+
+
+def _is_about_indentation(body: Sequence[str]) -> bool:
+    """Whether a removed line comes back indented otherwise."""
+    removed = {line[1:].strip(): _indent(line[1:]) for line in body if line[0] == "-"}
+    return any(
+        line[0] == "+" and removed.get(line[1:].strip(), _indent(line[1:])) != _indent(line[1:]) for line in body
+    )
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]

@@ -1,0 +1,36 @@
+import pytest
+
+from codex_kernel.patch.indentation import indented_alike
+
+MEANT = {
+    "a level too little": ([" f:", "-  x", "+  y", "+    z"], ["    f:", "      x"], ["      y", "        z"]),
+    "a level too much": (["     f:", "-      x", "+      y"], ["f:", "  x"], ["  y"]),
+    "a level of tabs too little": (["-x", "+y"], ["\tx"], ["\ty"]),
+    "blanks for tabs": ([" all:", "     a", "+    b", "+      c"], ["all:", "\ta"], ["\tb", "\t  c"]),
+    "eight blanks for a tab": (["-        a", "+        b", "+                c"], ["\ta"], ["\tb", "\t\tc"]),
+    "tabs for blanks": ([" \ta", "-\t\tb", "+\t\tc"], ["    a", "        b"], ["        c"]),
+    "blank lines stay blank": (["-x", "+", "+y", "+  "], ["  x"], ["", "  y", "  "]),
+}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_added_lines_are_indented_as_the_lines_they_stand_with(name: str) -> None:
+    body, found, added = MEANT[name]
+    assert [line[1:] for line in indented_alike(body, found) if line[0] == "+"] == added
+
+
+UNCLEAR = {
+    "as in the file": (["-x", "+  y"], ["x"]),
+    "lines do not agree": ([" f:", "-  x", "+  y"], ["f:", "    x"]),
+    "context whose sign was forgotten": ([" f", "  x", "+   y"], ["f", "   x"]),
+    "all context a blank off": (["   f", "+    y"], ["    f"]),
+    "the patch is about indentation": (["-  x", "+    x"], ["    x"]),
+    "an added line stands further left": (["-    x", "+ y"], ["  x"]),
+    "trailing blanks alone": (["-  x ", "+ y"], ["  x"]),
+}
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_added_lines_stay_as_they_are_where_what_was_meant_is_unclear(name: str) -> None:
+    body, found = UNCLEAR[name]
+    assert list(indented_alike(body, found)) == body

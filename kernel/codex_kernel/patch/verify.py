@@ -17,6 +17,7 @@ import msgspec
 from codex_kernel.patch.changes import change_map
 from codex_kernel.patch.diff import Range
 from codex_kernel.patch.disk import Folders, Snapshot, take
+from codex_kernel.patch.near_names import near_name
 from codex_kernel.patch.parse import AddFile, DeleteFile, Hunk, Patch, UpdateFile, parse_patch
 from codex_kernel.patch.text import FileText, Texts
 from codex_kernel.patch.update import update_text
@@ -169,7 +170,7 @@ class _Tree:
             case DeleteFile():
                 file = self._file(hunk.path, "delete", follow=False)
                 if file.data is None:
-                    raise PatchError(f"cannot delete {hunk.path}: there is no such file")
+                    raise self._missing(file, "delete", hunk.path)
                 file.set(None)
             case UpdateFile():
                 self._update(hunk)
@@ -186,7 +187,7 @@ class _Tree:
     def _update(self, hunk: UpdateFile) -> None:
         file = self._file(hunk.path, "update")
         if file.data is None:
-            raise PatchError(f"cannot update {hunk.path}: there is no such file")
+            raise self._missing(file, "update", hunk.path)
         try:
             updated = update_text(self.texts.of(file.data), hunk.chunks)
         except PatchError as error:
@@ -200,6 +201,12 @@ class _Tree:
             self._file(hunk.path, "move", follow=False).set(None)
             target.mode = mode
         target.set(data, origin, tuple(updated.ranges) if pristine else None)
+
+    def _missing(self, file: _File, verb: str, path: str) -> PatchError:
+        if file.before is not None:
+            return PatchError(f"cannot {verb} {path}: an earlier part of the patch moves or deletes it")
+        near = near_name(path, self._cwd, self._may_read)
+        return PatchError(f"cannot {verb} {path}: there is no such file" + (f"; there is {near}" if near else ""))
 
     def _file(self, path: str, verb: str, *, follow: bool = True) -> _File:
         """The file at `path`, read when it is met for the first time."""

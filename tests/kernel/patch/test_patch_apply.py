@@ -134,7 +134,10 @@ def test_a_patch_sees_what_its_earlier_parts_did(name: str, tmp_path: Path) -> N
 REFUSED = {
     "missing file": (["*** Update File: none", "@@", "-a", "+b"], "cannot update none: there is no such file"),
     "missing file to delete": (["*** Delete File: none"], "cannot delete none: there is no such file"),
-    "deleted before": (["*** Delete File: a", "*** Update File: a", "@@", "-1"], "cannot update a: there is no such"),
+    "deleted before": (
+        ["*** Delete File: a", "*** Update File: a", "@@", "-1"],
+        "an earlier part of the patch .* deletes it",
+    ),
     "directory": (["*** Delete File: dir"], "cannot delete dir: it is a directory"),
     "directory to write": (["*** Add File: dir", "+x"], "cannot add dir: it is a directory"),
     "slash at the end": (["*** Add File: new/", "+x"], "cannot add new/: it is a directory"),
@@ -161,6 +164,34 @@ def test_nothing_is_written_when_a_part_cannot_be(name: str, tmp_path: Path) -> 
         run(tmp_path, *lines)
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "a").read_text() == "1\n2\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("a/src/main.py", "src/main.py"),
+        ("/src/main.py", "src/main.py"),
+        ('"src/main.py"', "src/main.py"),
+        ("src/Main.py", "src/main.py"),
+        ("src/mian.py", "src/main.py"),
+        ("main.py", None),
+        ("src/other", None),
+    ],
+)
+def test_a_path_that_leads_to_no_file_is_refused_with_the_one_it_is_like(
+    path: str, there: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main.py").write_text("a\n")
+    with pytest.raises(PatchError) as caught:
+        verify(wrapped(f"*** Delete File: {path}"), tmp_path)
+    assert str(caught.value).endswith(f"no such file; there is {there}" if there else "no such file")
+
+
+def test_a_file_that_may_not_be_read_is_not_named_instead_of_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a\n")
+    with pytest.raises(PatchError, match=r"no such file$"):
+        verify(wrapped("*** Delete File: Secret"), tmp_path, may_read=lambda file: file.name != "secret")
 
 
 def test_an_empty_patch_modifies_nothing(tmp_path: Path) -> None:

@@ -194,17 +194,20 @@ class ChatReader:
 
 
 def usage_of(value: Any) -> TokenUsage | None:
-    """The token counts of a `usage` object; None when there is none. Missing or odd numbers count as 0."""
+    """The token counts of a `usage` object; None when it has none above 0. Missing or odd numbers count as 0."""
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, Any]", value)
     used, made = count(fields, "prompt_tokens"), count(fields, "completion_tokens")
+    total = count(fields, "total_tokens") or used + made
+    if not total:  # what servers send that do not count
+        return None
     return TokenUsage(
         input_tokens=used,
         cached_input_tokens=count(fields.get("prompt_tokens_details"), "cached_tokens"),
         output_tokens=made,
         reasoning_output_tokens=count(fields.get("completion_tokens_details"), "reasoning_tokens"),
-        total_tokens=count(fields, "total_tokens") or used + made,
+        total_tokens=total,
     )
 
 

@@ -22,8 +22,9 @@ from codex_kernel.model.interface import (
     TextDelta,
     WebSearchStarted,
 )
+from codex_kernel.model.responses_items import read_item
 from codex_protocol.errors import ModelError, StreamClosed
-from codex_protocol.items import Item, Message, item_from_object
+from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall, Message
 from codex_protocol.token_usage import TokenUsage
 
 _encoder = msgspec.json.Encoder()
@@ -44,6 +45,7 @@ _DELTAS = {
     "response.reasoning_summary_text.delta": ReasoningDelta,
     "response.reasoning_text.delta": RawReasoningDelta,
 }
+_CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _CREATED = Created()
 _PART_ADDED = ReasoningPartAdded()
 
@@ -52,7 +54,7 @@ class _Finished(msgspec.Struct, frozen=True):
     """The response's last event, with the items it repeats."""
 
     completed: Completed
-    output: tuple[Item, ...]
+    output: tuple[dict[str, Any], ...]
 
 
 def parse_event(data: bytes) -> ResponseEvent | None:
@@ -78,7 +80,7 @@ def _parse(data: bytes) -> ResponseEvent | _Finished | None:
         return delta_type(wire.delta) if type(wire.delta) is str else None
     match kind:
         case "response.output_item.done":
-            return ItemDone(_item(wire.item, data))
+            return ItemDone(read_item(_object(wire.item, data), data))
         case "response.completed" | "response.done":
             return _finished(wire.response, data)
         case "response.created":
@@ -116,31 +118,6 @@ def _object(raw: msgspec.Raw, data: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _item(raw: msgspec.Raw, data: bytes) -> Item:
-    fields = _object(raw, data)
-    parts = fields.get("content")
-    if fields.get("type") in ("message", "reasoning") and isinstance(parts, list):
-        known = [_known_part(part) for part in cast("list[Any]", parts)]
-        fields["content"] = [part for part in known if part is not None]
-    try:
-        return item_from_object(fields)
-    except (msgspec.ValidationError, RecursionError):
-        raise garbled(data) from None
-
-
-def _known_part(part: Any) -> Any:
-    if not isinstance(part, dict):
-        return part
-    fields = cast("dict[str, Any]", part)
-    match fields.get("type"):
-        case "refusal":
-            return {"type": "output_text", "text": fields.get("refusal")}
-        case "input_text" | "output_text" | "input_image" | "reasoning_text" | "text":
-            return fields
-        case _:
-            return None
-
-
 def _added(raw: msgspec.Raw) -> WebSearchStarted | None:
     if b"web_search_call" not in bytes(raw):
         return None
@@ -159,28 +136,31 @@ def _finished(raw: msgspec.Raw, data: bytes) -> _Finished:
             raise cut_short(_reason(response))
         case _:
             pass
-    output: list[Item] = []
     entries = response.get("output")
-    for entry in cast("list[Any]", entries) if isinstance(entries, list) else []:
-        output.append(_item(msgspec.Raw(_encoder.encode(entry)), data))
+    output = cast("list[Any]", entries) if isinstance(entries, list) else []
+    if not all(isinstance(entry, dict) for entry in output):
+        raise garbled(data)
     completed = Completed(str(response.get("id") or ""), usage_of(response.get("usage")))
     return _Finished(completed, tuple(output))
 
 
 def usage_of(value: Any) -> TokenUsage | None:
-    """The token counts of a `usage` object; None when there is none. Missing or odd numbers count as 0."""
+    """The token counts of a `usage` object; None when it has none above 0. Missing or odd numbers count as 0."""
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, Any]", value)
     input_details, output_details = fields.get("input_tokens_details"), fields.get("output_tokens_details")
     used, made = count(fields, "input_tokens"), count(fields, "output_tokens")
+    total = count(fields, "total_tokens") or used + made
+    if not total:  # what servers send that do not count
+        return None
     return TokenUsage(
         input_tokens=used,
         cached_input_tokens=count(input_details, "cached_tokens"),
         cache_write_input_tokens=count(input_details, "cache_write_tokens"),
         output_tokens=made,
         reasoning_output_tokens=count(output_details, "reasoning_tokens"),
-        total_tokens=count(fields, "total_tokens") or used + made,
+        total_tokens=total,
     )
 
 
@@ -207,6 +187,8 @@ class ResponsesReader:
         self._finished: _Finished | None = None
         self._unsettled_text = False
         """Text came that no finished item holds yet."""
+        self._calls = 0
+        self._messages = 0
 
     @property
     def done(self) -> bool:
@@ -240,15 +222,32 @@ class ResponsesReader:
         """
         if self._finished is None:
             raise StreamClosed("The stream ended before the response was complete.")
-        if self._accepted.count == 0:  # some providers send the items only here
-            for item in self._finished.output:
-                yield from self._item_done(item)
+        for fields in self._only_at_the_end(self._finished.output):
+            yield from self._item_done(read_item(fields, _encoder.encode(fields)))
         if self._unsettled_text:
             raise StreamClosed("The provider sent text, and ended the response without it.")
         yield self._finished.completed
 
+    def _only_at_the_end(self, output: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What of the last event's items did not come before: some providers send all of them only there, or the calls.
+
+        Raises:
+            StreamClosed: Some calls came and some did not; which is not to be told, their ids need not agree.
+        """
+        if self._accepted.count == 0:
+            return list(output)
+        calls = [fields for fields in output if fields.get("type") in _CALLS]
+        if 0 < self._calls < len(calls):
+            raise StreamClosed(f"The provider sent {self._calls} of {len(calls)} tool calls before the response's end.")
+        missing = [] if self._calls else calls
+        return missing if self._messages else [*(f for f in output if f.get("type") == "message"), *missing]
+
     def _item_done(self, item: Item) -> Sequence[ResponseEvent]:
-        if isinstance(item, Message):
+        if isinstance(item, Message) and item.text():
             self._unsettled_text = False
         accepted = self._accepted.accept(item)
-        return () if accepted is None else (ItemDone(accepted),)
+        if accepted is None:
+            return ()
+        self._messages += isinstance(item, Message) and bool(item.text())
+        self._calls += isinstance(item, FunctionCall | CustomToolCall | LocalShellCall)
+        return (ItemDone(accepted),)

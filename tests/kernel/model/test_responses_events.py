@@ -25,7 +25,7 @@ from codex_protocol.errors import (
     StreamClosed,
     UsageLimitReached,
 )
-from codex_protocol.items import FunctionCall, OtherItem, assistant_message, user_message
+from codex_protocol.items import FunctionCall, Item, Message, OtherItem, Reasoning, assistant_message, user_message
 from codex_protocol.token_usage import TokenUsage
 
 MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
@@ -87,13 +87,52 @@ def test_usage_is_read_with_missing_null_and_odd_details() -> None:
     assert usage(input_tokens=10, output_tokens=5, input_tokens_details=None) == TokenUsage(
         input_tokens=10, output_tokens=5, total_tokens=15
     )
-    assert usage(input_tokens="many", output_tokens=-3, total_tokens=1e400) == TokenUsage()
+    assert usage(input_tokens="many", output_tokens=-3, total_tokens=7) == TokenUsage(total_tokens=7)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{}, {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}, {"input_tokens": "many", "total_tokens": 1e400}],
+)
+def test_counts_of_nothing_are_no_counts(usage: dict[str, Any]) -> None:
+    assert parse_event(data("response.completed", response={"id": "r", "usage": usage})) == Completed("r", None)
 
 
 def test_a_refusal_and_unknown_parts_do_not_lose_the_message() -> None:
     parts = [{"type": "refusal", "refusal": "I won't."}, {"type": "hologram"}]
     event = parse_event(done({**MESSAGE, "content": parts}))
     assert event == ItemDone(assistant_message("I won't."))
+
+
+@pytest.mark.parametrize(
+    ("item", "summary", "content"),
+    [
+        # LiteLLM 1.108, of any model that thinks and is no OpenAI model
+        ({"role": "assistant", "content": [{"type": "output_text", "text": "hm", "annotations": []}]}, (), ("hm",)),
+        ({"summary": None, "content": None}, (), None),
+        ({"summary": [{"type": "summary_text", "text": "s"}, {"type": "new"}, 3], "content": "hm"}, ("s",), None),
+        ({"summary": "s", "encrypted_content": {}, "id": None}, (), None),
+    ],
+)
+def test_reasoning_in_an_odd_form_costs_no_answer(
+    item: dict[str, Any], summary: tuple[str, ...], content: tuple[str, ...] | None
+) -> None:
+    event = parse_event(done({"type": "reasoning", "id": "rs_1", **item}))
+    assert isinstance(event, ItemDone)
+    assert isinstance(event.item, Reasoning)
+    assert tuple(part.text for part in event.item.summary) == summary
+    assert (event.item.content and tuple(part.text for part in event.item.content)) == content
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({**MESSAGE, "content": "hi"}, assistant_message("hi")),
+        ({**CALL, "arguments": {"x": 1}}, FunctionCall(id="fc_1", name="f", arguments='{"x":1}', call_id="c1")),
+    ],
+)
+def test_items_in_the_odd_forms_of_real_servers_are_understood(item: dict[str, Any], expected: Item) -> None:
+    assert parse_event(done(item)) == ItemDone(expected)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +149,10 @@ def test_a_refusal_and_unknown_parts_do_not_lose_the_message() -> None:
         data("response.output_item.done"),
         done("text"),
         done({"type": "function_call", "name": "f"}),
-        done({"type": "function_call", "name": "f", "arguments": {}, "call_id": "c"}),
+        done({"type": "function_call", "name": "f", "arguments": 3, "call_id": "c"}),
         data("response.completed"),
         data("response.completed", response=[]),
+        data("response.completed", response={"output": ["hi"]}),
     ],
 )
 def test_what_cannot_be_read_breaks_the_stream_off_instead_of_losing_a_part_of_it(raw: bytes) -> None:
@@ -226,9 +266,24 @@ def test_items_that_come_only_with_the_end_are_taken_from_there() -> None:
     assert len(read(done(MESSAGE), done(CALL), end)) == 3
 
 
-def test_text_that_no_item_holds_is_no_success() -> None:
+@pytest.mark.parametrize(("first", "last"), [(MESSAGE, CALL), (CALL, MESSAGE)])
+def test_what_did_not_come_before_the_end_is_taken_from_there_once(first: dict[str, Any], last: dict[str, Any]) -> None:
+    again = {**first, "id": "another", "call_id": "another"}
+    end = data("response.completed", response={"id": "r", "output": [again, last]})
+    items = [event.item for event in read(done(first), end) if isinstance(event, ItemDone)]
+    assert [type(item) for item in items] == [Message if item is MESSAGE else FunctionCall for item in (first, last)]
+
+
+def test_an_end_that_tells_of_more_calls_than_came_is_no_success() -> None:
+    end = data("response.completed", response={"id": "r", "output": [CALL, {**CALL, "call_id": "c2"}]})
+    with pytest.raises(StreamClosed, match="1 of 2 tool calls"):
+        read(done(CALL), end)
+
+
+@pytest.mark.parametrize("events", [[], [done({**MESSAGE, "content": []})], [done({**MESSAGE, "content": None})]])
+def test_text_that_no_item_holds_is_no_success(events: list[bytes]) -> None:
     with pytest.raises(StreamClosed):
-        read(data("response.output_text.delta", delta="hi"), COMPLETED)
+        read(data("response.output_text.delta", delta="hi"), *events, COMPLETED)
 
 
 SOME = st.sampled_from(

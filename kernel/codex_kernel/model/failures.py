@@ -84,8 +84,10 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 def parse_error_body(body: bytes) -> dict[str, Any]:
     """The error object of a response's body: what stands under `error`, or the body itself, always with `message`."""
     text = body.decode("utf-8", "replace").strip()
+    if text.startswith("data:"):  # some proxies answer with an error status and the event their stream would have had
+        text = text.partition("\n")[0].removeprefix("data:").strip()
     try:
-        decoded: Any = msgspec.json.decode(body)
+        decoded: Any = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         title = _TITLE.search(text)
         if title is not None:

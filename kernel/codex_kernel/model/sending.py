@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from codex_kernel.config.credentials import Credential, CredentialSource
 from codex_kernel.config.types import ModelProvider
+from codex_kernel.model.answer import decode_leniently
 from codex_kernel.model.exchange import HttpAnswer, HttpClient, HttpFault, Silence, Unsendable
 from codex_kernel.model.interface import Retrying
 from codex_kernel.model.providers import (
@@ -188,12 +189,13 @@ async def _checked(response: HttpAnswer, url: str) -> HttpAnswer:
     """The response, unless its kind shows that it is no stream of a model."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        from codex_kernel.model.failures import error_object, parse_error_body, stream_failure
+        from codex_kernel.model.failures import error_object, stream_failure
 
-        error = parse_error_body(await _read(response))
+        document = decode_leniently(await _read(response))
         await response.aclose()
+        error = error_object(document)
         if error["message"]:
-            raise stream_failure(error_object({"error": error}))
+            raise stream_failure(error)
         raise ModelError(f"{url} answered with one JSON document instead of a stream of events.")
     if kind == "text/html":
         await response.aclose()

@@ -23,6 +23,8 @@ from codex_protocol.errors import ContextWindowExceeded, ModelError, RetryableMo
     [
         (b'{"error":{"message":"no such model","code":"model_not_found"}}', "no such model"),
         (b'{"error":"plain"}', "plain"),
+        (b'data: {"error": {"message": "as an event"}}\n\ndata: [DONE]\n\n', "as an event"),  # LiteLLM 1.108
+        (b"data: none\n\n", "none"),
         (b'{"detail":"Not Found"}', "Not Found"),
         (b'{"detail":[{"loc":["body"],"msg":"field required"}]}', "field required"),
         (b'{"message":"m"}', "m"),

@@ -249,6 +249,9 @@ async def test_json_instead_of_a_stream_is_reported_with_its_error() -> None:
         await collect(make(Plays(httpx.Response(200, json={"error": {"message": "no such model"}}))))
     with pytest.raises(ModelError, match="instead of a stream"):
         await collect(make(Plays(httpx.Response(200, json={"id": "r"}))))
+    broken = httpx.Response(200, headers={"content-type": "application/json"}, content=b"{broken: <json>")
+    with pytest.raises(StreamClosed, match=r"garbled, at: '{broken"):
+        await collect(make(Plays(broken)))
 
 
 async def test_a_stream_without_a_content_type_is_read() -> None:

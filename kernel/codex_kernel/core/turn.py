@@ -250,7 +250,7 @@ class Turn:
         items = history.with_fresh_call_ids(sampled.items)
         history.record(*items)
         self._answered = self._answered or bool(items)
-        said = [item.text() for item in items if isinstance(item, Message) and item.role == "assistant"]
+        said = [item.text() for item in items if isinstance(item, Message) and item.role == "assistant" and item.text()]
         self.last_message = said[-1] if said else None
         for item in items:
             self._tell_of(item)

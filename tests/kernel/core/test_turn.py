@@ -56,6 +56,11 @@ async def test_a_turn_ends_with_what_the_model_said_last(tmp_path: Path):
         assert watched.all(AgentReasoning) == [AgentReasoning(text="thinking")]
 
 
+async def test_a_turn_whose_last_message_is_empty_ends_without_a_message(tmp_path: Path):
+    async with running(tmp_path, [says("")]) as watched:
+        assert await watched.turn("hi") == TaskComplete(last_agent_message=None)
+
+
 async def test_context_comes_before_the_prompt_and_is_said_once(tmp_path: Path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "AGENTS.md").write_text("be kind")

@@ -7,6 +7,7 @@ chunk before, or when no line is like their `@@`; added lines are indented as th
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect, insort
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from codex_kernel.patch.indentation import indented_alike
 from codex_kernel.patch.match import Beginnings, Haystack
 from codex_kernel.patch.parse import Chunk
 from codex_kernel.patch.text import FileText, readable
+from codex_kernel.patch.unreadable import shows_unreadable, with_bytes
 from codex_protocol.errors import PatchError
 
 _LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)"
@@ -65,7 +67,7 @@ class _Finder:
         if not old:
             start = self._after_anchors(name, chunk) if chunk.anchors and not chunk.at_end else len(self._lines)
             insort(self._taken, (start, start))
-            return Placed(start, chunk.body, chunk.final_newline)
+            return Placed(start, self._with_bytes(chunk.body, (), name), chunk.final_newline)
         start = self._search_start(chunk)
         hit, body = (None, chunk.body) if start is None else self._find(chunk, start)
         if hit is None:
@@ -77,7 +79,15 @@ class _Finder:
         end = hit + sum(line[0] != "+" for line in body)
         self._cursor = max(self._cursor, end)
         insort(self._taken, (hit, end))
-        return Placed(hit, indented_alike(body, self._lines[hit:end]), chunk.final_newline)
+        found = self._lines[hit:end]
+        return Placed(hit, self._with_bytes(indented_alike(body, found), found, name), chunk.final_newline)
+
+    def _with_bytes(self, body: Sequence[str], found: Sequence[str], name: str) -> Sequence[str]:
+        return with_bytes(body, found, name) if shows_unreadable(body) and self._has_unreadable else body
+
+    @functools.cached_property
+    def _has_unreadable(self) -> bool:
+        return any(readable(line) != line for line in self._lines)
 
     def _only_place(self, chunk: Chunk, old: Sequence[str]) -> int | None:
         """Where the old lines stand to the letter, if that is one free place and the chunk says nothing against it."""

@@ -131,6 +131,16 @@ RESULTS = {
         b"# HELLO\n",
     ),
     "bytes that are not UTF-8 survive": (b"caf\xe9\nx\n", [" caf\ufffd", "-x", "+y"], b"caf\xe9\ny\n"),
+    "bytes that are not UTF-8 in a changed line": (
+        b"caf\xe9 \xfc1\n",
+        ["-caf\ufffd \ufffd1", "+a caf\ufffd \ufffd1 b", "+c"],
+        b"a caf\xe9 \xfc1 b\nc\n",
+    ),
+    "bytes that are not UTF-8, lines of several": (
+        b"\xe9a\n\xfcb\n\xe9c\n",
+        ["-\ufffda", "-\ufffdb", "+\ufffdb", "+x", " \ufffdc"],
+        b"\xfcb\nx\n\xe9c\n",
+    ),
     "byte order mark": (b"\xef\xbb\xbfa\nb\n", ["-a", "+c"], b"\xef\xbb\xbfc\nb\n"),
     "byte order mark, also in the patch": (b"\xef\xbb\xbfa\nb\n", [" \ufeffa", "-b", "+c"], b"\xef\xbb\xbfa\nc\n"),
     "byte order mark in the new line": (b"\xef\xbb\xbfa\n", ["-a", "+\ufeffb"], b"\xef\xbb\xbfb\n"),
@@ -212,6 +222,17 @@ REFUSED = {
     "a removed line that never was": (b"a\n", [" a", "-b"], ["The most similar place"]),
     "a removed line that is gone": (b"a\nc\n", [" a", "-b", " c"], ["The new lines are at line 1 already"]),
     "empty file": (b"", ["-a"], ["the file is empty"]),
+    "bytes that are not UTF-8 in another order": (
+        b"\xe9a \xfcb\n",
+        ["-\ufffda \ufffdb", "+\ufffdb \ufffda"],
+        ["U+FFFD", "not UTF-8", "\ufffdb \ufffda"],
+    ),
+    "bytes that are not UTF-8, which of two": (
+        b"\xe9a\n\xfca\n",
+        ["-\ufffda", "-\ufffda", "+\ufffda"],
+        ["U+FFFD where the file has bytes"],
+    ),
+    "bytes that are not UTF-8 in a new line": (b"\xe9a\n", ["+\ufffda"], ["U+FFFD where the file has bytes"]),
     "lines end with CR": (b"a\rb\r", ["-b"], ["end with CR alone"]),
     "nothing alike": (b"x\n", ["-completely different"], ["Read the file again"]),
 }

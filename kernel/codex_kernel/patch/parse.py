@@ -1,10 +1,9 @@
 r"""Patch text to a `Patch` and back.
 
 Source: spec/apply-patch.md sections 1 and 2. What is accepted beyond it cannot be read in any other way: several
-`@@` lines in a row (nested scopes), a move without changes, blank lines between files, any heredoc delimiter, a code
-fence or an indentation around the whole, a marker written twice, markers in another case, two patches one after the
-other, an end of file after an added file, and what unified diffs have besides: their file headers where they name the
-same file, their `\ No newline at end of file` line.
+`@@` lines in a row (nested scopes), a move without changes, blank lines between files, a marker written twice, headers
+in another case, two patches one after the other, an end of file after an added file, and what unified diffs have
+besides: their file headers where they name the same file, their `\ No newline at end of file` line.
 """
 
 from __future__ import annotations
@@ -13,37 +12,17 @@ import re
 
 import msgspec
 
-from codex_protocol.errors import PatchError
+from codex_kernel.patch.envelope import BEGIN, END, PatchSyntaxError, lines_of
 
-BEGIN = "*** Begin Patch"
-END = "*** End Patch"
 ADD = "*** Add File: "
 DELETE = "*** Delete File: "
 UPDATE = "*** Update File: "
 MOVE = "*** Move to: "
 END_OF_FILE = "*** End of File"
 _ENVIRONMENT = "*** Environment ID: "
-_QUOTED = 200
-"""Characters of a line that a message repeats."""
 NO_NEWLINE = "\\ No newline at end of file"
 
-_HEREDOC = r"(?:(?:apply_patch|applypatch)[ \t]+)?<<-?[ \t]*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)"
-_FENCE = r"(?P<word>`{3,}|~{3,})[ \t]*[\w-]*"
 _HEADER = r"\*\*\*[ \t]*(?P<verb>Add File|Delete File|Update File|Move to)[ \t]*:[ \t]*(?P<path>\S.*)"
-
-
-class PatchSyntaxError(PatchError):
-    """The text is not a patch.
-
-    Attributes:
-        reason: What is wrong, without the place.
-        line: 1-based line of the patch; None when the envelope is wrong.
-    """
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(f"invalid patch: {reason}" if line is None else f"invalid hunk at line {line}, {reason}")
-        self.reason = reason
-        self.line = line
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -109,7 +88,7 @@ def parse_patch(text: str) -> Patch:
     Raises:
         PatchSyntaxError: It is no patch; nothing was guessed.
     """
-    return _Parser(_unwrap(text)).patch()
+    return _Parser(lines_of(text)).patch()
 
 
 def format_patch(patch: Patch) -> str:
@@ -142,53 +121,6 @@ def _chunk_lines(chunk: Chunk) -> list[str]:
     if chunk.at_end:
         lines.append(END_OF_FILE)
     return lines
-
-
-def _unwrap(text: str) -> list[str]:
-    """The lines from the begin to the end marker, a heredoc, a fence or an indentation around them removed."""
-    lines = [line.rstrip("\r") for line in text.strip().removeprefix("\ufeff").strip().split("\n")]
-    fault = _envelope_fault(lines)
-    if fault is not None:
-        inner = _inside(lines)
-        if inner is None:
-            raise PatchSyntaxError(fault + _envelope_hint(lines))
-        lines, fault = inner, _envelope_fault(inner)
-    if fault is not None:
-        raise PatchSyntaxError(fault + _envelope_hint(lines))
-    return _without_margin(lines)
-
-
-def _inside(lines: list[str]) -> list[str] | None:
-    """The lines within a heredoc or a code fence; None when there is neither."""
-    first, last = lines[0].strip(), lines[-1].strip()
-    opening = re.fullmatch(_HEREDOC, first) or re.fullmatch(_FENCE, first)
-    return lines[1:-1] if opening and len(lines) >= 4 and last == opening["word"] else None
-
-
-def _without_margin(lines: list[str]) -> list[str]:
-    """The lines without what all of them are indented by; the first one may have lost it already."""
-    last = lines[-1]
-    margin = last[: len(last) - len(last.lstrip())]
-    if not margin or not all(line.startswith(margin) or not line.strip() for line in lines[1:]):
-        return lines
-    return [line.removeprefix(margin) for line in lines]
-
-
-def _envelope_hint(lines: list[str]) -> str:
-    """What else to say of a wrong envelope."""
-    if len(lines) == 1 and lines[0].startswith(BEGIN + "\\n"):
-        return "; this one is a single line, with \\n in the place of its line ends: send real line ends"
-    if lines[0].strip() != BEGIN and lines != [""]:
-        return f", it is '{lines[0].strip()[:_QUOTED]}'"
-    return f", it is '{lines[-1].strip()[:_QUOTED]}': send the whole patch again" if lines != [""] else ""
-
-
-def _envelope_fault(lines: list[str]) -> str | None:
-    if lines[0].strip() != BEGIN and lines != [""]:
-        return f"The first line of the patch must be '{BEGIN}'"
-    if lines[-1].strip() != END:
-        return f"The last line of the patch must be '{END}'"
-    return None
 
 
 class _Parser:

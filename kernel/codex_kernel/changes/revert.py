@@ -28,7 +28,7 @@ def taken_back(compared: Compared, hunks: Sequence[int] | None, root: Path) -> t
 
     Args:
         compared: The change, with both texts known.
-        hunks: Numbers in its diff; None for all, with its coming, going and moving.
+        hunks: Numbers in its diff, in any order; None for all, with its coming, going and moving.
         root: Absolute.
 
     Raises:
@@ -45,7 +45,8 @@ def taken_back(compared: Compared, hunks: Sequence[int] | None, root: Path) -> t
         raise PatchError(GONE)
     now, old, new = here.data, compared.old or b"", compared.new or b""
     spans = _spans(old, new)
-    chosen = spans if hunks is None else [spans[at] for at in hunks if 0 <= at < len(spans)]
+    numbers = range(len(spans)) if hunks is None else frozenset(hunks)
+    chosen = [span for at, span in enumerate(spans) if at in numbers]  # in the file's order, each once
     data = old if hunks is None and now == new else without(old, new, now, chosen)
     mode = None if change.before is None else stat.S_IMODE(change.before.mode)
     path = root / change.path

@@ -164,14 +164,20 @@ async def test_a_character_that_comes_in_two_pieces_is_shown_whole(tmp_path: Pat
         assert last.endswith("é\n")
 
 
+@pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 @pytest.mark.parametrize("policy", [WorkspaceWrite(), DangerFullAccess()], ids=["confined", "full access"])
-async def test_what_a_command_left_in_the_background_is_ended_with_it_and_the_model_told(policy, tmp_path: Path):
-    script = [calls("exec_command", {"cmd": "sleep 1000 & echo started"}), calls("exec_command", {"cmd": "echo alone"})]
+async def test_what_a_command_left_in_the_background_is_ended_with_it_and_the_model_told(
+    policy, tty: bool, tmp_path: Path
+):
+    script = [
+        calls("exec_command", {"cmd": "sleep 1000 & echo started", "tty": tty}),
+        calls("exec_command", {"cmd": "echo alone", "tty": tty}),
+    ]
     async with running(tmp_path, script, says("done"), sandbox=real(tmp_path), sandbox_policy=policy) as watched:
         await watched.turn()
         left, alone = texts(watched)
         assert "ended with it (" in left
-        assert left.endswith("started\n")
+        assert left.rstrip().endswith("started")
         assert "Note:" not in alone
 
 

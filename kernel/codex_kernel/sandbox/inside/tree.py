@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-_SIGKILL, _SIGSTOP = 9, 19
+_SIGHUP, _SIGKILL, _SIGSTOP = 1, 9, 19
 _GIVE_UP_S = 5.0
 
 
@@ -42,17 +42,16 @@ def _parent(pid: int) -> int | None:
 
 
 def reap(main: int | None) -> int | None:
-    """Collect what has ended; the wait status of `main` when it was among them."""
-    status: int | None = None
+    """Collect what has ended, up to `main`; its wait status when it was among them."""
     while True:
         try:
             pid, found = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return status
+            return None
         if pid == 0:
-            return status
+            return None
         if pid == main:
-            status = found
+            return found
 
 
 def end_all(*, whole_namespace: bool) -> None:
@@ -82,25 +81,43 @@ def end_all(*, whole_namespace: bool) -> None:
 
 
 def outliving(patience_s: float, *, whole_namespace: bool) -> list[str]:
-    """Names of the descendants that do not end by themselves within `patience_s`; at once when there are none."""
+    """Names of descendants that did not want to end with the command; returns at once when there are none.
+
+    They live after `patience_s`, or its terminal hung up on them.
+    """
     deadline = time.monotonic() + patience_s
-    while _has_children():
+    names: list[str] = []
+    while _collect_noting(names):
         if time.monotonic() >= deadline:
-            pids = descendants(whole_namespace=whole_namespace)
-            return [name for pid in pids if (name := _name(pid)) is not None]
+            alive = [pid for pid in descendants(whole_namespace=whole_namespace) if _stat(pid)[1] != "Z"]
+            return names + [_stat(pid)[0] for pid in alive]
         time.sleep(0.002)
-    return []
+    return names
 
 
-def _name(pid: int) -> str | None:
-    """What a process is called, by its program; None when it has ended."""
+def _collect_noting(hung_up: list[str]) -> bool:
+    """Collect what has ended, and the names of what a hangup ended; whether anything is left."""
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        if found is None:
+            return True
+        if found.si_code == os.CLD_KILLED and found.si_status == _SIGHUP:
+            hung_up.append(_stat(found.si_pid)[0])
+        os.waitpid(found.si_pid, 0)
+
+
+def _stat(pid: int) -> tuple[str, str]:
+    """What a process is called, by its program, and its state; a zombie's when it has gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read().decode("utf-8", "replace")
     except OSError:
-        return None
+        return "?", "Z"
     name, _, rest = text.partition("(")[2].rpartition(")")
-    return None if rest.split()[:1] == ["Z"] else "".join(c if c.isprintable() else "?" for c in name)
+    return "".join(c if c.isprintable() else "?" for c in name), rest.strip()[:1]
 
 
 def _has_children() -> bool:

@@ -232,11 +232,25 @@ def unpacker(coding: str) -> Callable[[bytes], bytes] | None:
     import zlib
 
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    fresh = True
 
     def unpack(piece: bytes) -> bytes:
-        try:
-            return inflate.decompress(piece)
-        except zlib.error as error:
-            raise MalformedAnswer(f"the compressed body is damaged: {error}") from None
+        nonlocal inflate, fresh
+        data = b""
+        while piece:
+            try:
+                data += inflate.decompress(piece)
+            except zlib.error as error:
+                if not fresh or coding != "deflate":
+                    raise MalformedAnswer(f"the compressed body is damaged: {error}") from None
+                inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # some servers leave out what should frame it
+                fresh = False
+                continue
+            fresh = False
+            if not inflate.eof:
+                break
+            piece = inflate.unused_data  # another member follows, as a server begins at each flush
+            inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        return data
 
     return unpack

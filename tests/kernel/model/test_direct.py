@@ -170,10 +170,16 @@ async def test_a_header_that_would_be_more_than_one_is_not_sent(header: dict[str
 
 async def test_a_compressed_answer_is_unpacked_though_none_was_asked_for() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\n\r\n"
-    for coding, packed in ((b"gzip", gzip.compress(b"hello " * 999)), (b"deflate", zlib.compress(b"hello " * 999))):
+    half = b"hello " * 333
+    for coding, packed in (
+        (b"gzip", gzip.compress(half * 3)),
+        (b"gzip", gzip.compress(half) + gzip.compress(half * 2)),
+        (b"deflate", zlib.compress(half * 3)),
+        (b"deflate", zlib.compress(half * 3, wbits=-zlib.MAX_WBITS)),
+    ):
         async with server(answering(head % coding + packed, [])) as url, direct() as http:
             assert (await post(http, url)).body == b"hello " * 999
-    for answer in (head % b"gzip" + b"no gzip", head % b"br" + b"x"):
+    for answer in (head % b"gzip" + b"no gzip", head % b"deflate" + b"\xff" * 9, head % b"br" + b"x"):
         async with server(answering(answer, [])) as url, direct() as http:
             with pytest.raises(HttpFault):
                 await post(http, url)

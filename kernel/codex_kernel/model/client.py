@@ -86,17 +86,21 @@ class HttpModelClient:
                     response = step
         if response is None:
             raise StreamClosed("The request ended without an answer.")
-        reader, splitter = self._wire.reader(prompt), SseSplitter()
+        reader, splitter, heard = self._wire.reader(prompt), SseSplitter(), False
         try:  # one loop, no helper generator: every generator on the way costs each delta a third of a microsecond
             while not reader.done:
                 piece = await _next(response, reader)
-                for data in splitter.close() if piece is None else splitter.feed(piece):
+                found = splitter.close() if piece is None else splitter.feed(piece)
+                heard = heard or bool(found)
+                for data in found:
                     for event in reader.feed(data):
                         yield event
                     if reader.done:
                         break
                 if piece is None:
                     break
+            if not heard:
+                raise StreamClosed("The provider's answer held no event of a stream; check its base_url and wire_api.")
             for event in reader.finish():
                 yield event
         finally:

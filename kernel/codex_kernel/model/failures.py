@@ -74,6 +74,7 @@ _TOO_LONG_TEXT = re.compile(
     r"exceeds? the available context|exceed_context_size",
     re.IGNORECASE,
 )
+_WRONG_PLACE = frozenset({300, 303, 304, 404, 405, 410, 421})
 _WAIT = re.compile(
     r"try again in\s+(?:(\d+)\s*m(?:in(?:ute)?s?)?(?=\d|\b)\s*)?(?:(\d+(?:\.\d+)?)\s*(ms|s(?:ec(?:ond)?s?)?)\b)?",
     re.IGNORECASE,
@@ -131,10 +132,23 @@ def stream_failure(error: Mapping[str, Any]) -> ModelError:
     return RetryableModelError(message, retry_after_s=wait_s)
 
 
-def status_failure(status: int, body: bytes) -> ModelError:
-    """The error for an answer whose status is not a success and that is not worth another try."""
-    error = parse_error_body(body)
+def own_words(status: int, error: Mapping[str, Any]) -> str:
+    """The error's message, empty where it only says the status again, as the pages of web servers do."""
     message = cast(str, error["message"])
+    line = status_line(status).lower()
+    return "" if message.lower().strip(" .!") in (line, line[4:]) else message
+
+
+def status_failure(status: int, body: bytes, place: str) -> ModelError:
+    """The error for an answer whose status is not a success and that is not worth another try.
+
+    Args:
+        status: HTTP status.
+        body: Of the response.
+        place: Who answered; said where the answer's own words say nothing.
+    """
+    error = parse_error_body(body)
+    message = own_words(status, error)
     known = _known_failure(error, message, status)
     if known is not None:
         return known
@@ -142,7 +156,10 @@ def status_failure(status: int, body: bytes) -> ModelError:
         return ContextWindowExceeded(
             f"The request is too large for the provider: {message}".rstrip(": "), status=status
         )
-    return ModelError(f"unexpected status {status_line(status)}: {message}".rstrip(": "), status=status)
+    if message:
+        return ModelError(f"unexpected status {status_line(status)}: {message}", status=status)
+    mend = "; check the provider's base_url" if status in _WRONG_PLACE else ""
+    return ModelError(f"unexpected status {status_line(status)} from {place}{mend}", status=status)
 
 
 def usage_failure(status: int, body: bytes, plan: str | None = None) -> UsageLimitReached | None:

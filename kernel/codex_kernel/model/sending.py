@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Protocol, cast
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from codex_kernel.config.credentials import Credential, CredentialSource
@@ -122,12 +122,14 @@ class Sender:
             if 200 <= response.status < 300:
                 return await _checked(response, url)
             if response.status not in _REDIRECTS:
-                return await _refusal(response, credential.plan if credential is not None else None)
-            target = urljoin(url, response.headers.get("location", ""))
+                return await _refusal(response, url, credential.plan if credential is not None else None)
             await response.aclose()
+            if not (location := response.headers.get("location")):
+                raise ModelError(f"{_place(url)} redirects and does not say where to; check the provider's base_url.")
+            target = urljoin(url, location)
             _check_redirect(url, target)
             url = target
-        raise ModelError(f"{url} redirects again and again; check the provider's base_url.")
+        raise ModelError(f"{_place(url)} redirects again and again; check the provider's base_url.")
 
     async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer | _Refusal:
         idle_s = self._provider.stream_idle_timeout_ms / 1000
@@ -188,6 +190,11 @@ class _Refusal:
 async def _checked(response: HttpAnswer, url: str) -> HttpAnswer:
     """The response, unless its kind shows that it is no stream of a model."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status in (204, 205):
+        await response.aclose()
+        raise ModelError(
+            f"{_place(url)} answered with nothing (status {response.status}); check the provider's base_url."
+        )
     if kind == "application/json":
         from codex_kernel.model.failures import error_object, stream_failure
 
@@ -196,24 +203,33 @@ async def _checked(response: HttpAnswer, url: str) -> HttpAnswer:
         error = error_object(document)
         if error["message"]:
             raise stream_failure(error)
-        raise ModelError(f"{url} answered with one JSON document instead of a stream of events.")
+        raise ModelError(f"{_place(url)} answered with one JSON document instead of a stream of events.")
     if kind == "text/html":
         await response.aclose()
-        raise ModelError(f"{url} answered with a web page instead of a model's stream; check the provider's base_url.")
+        raise ModelError(
+            f"{_place(url)} answered with a web page instead of a model's stream; check the provider's base_url."
+        )
     return response
 
 
-async def _refusal(response: HttpAnswer, plan: str | None) -> _Refusal:
-    from codex_kernel.model.failures import parse_error_body, status_failure, status_line, usage_failure, wait_in
+async def _refusal(response: HttpAnswer, url: str, plan: str | None) -> _Refusal:
+    from codex_kernel.model.failures import (
+        own_words,
+        parse_error_body,
+        status_failure,
+        status_line,
+        usage_failure,
+        wait_in,
+    )
     from codex_kernel.model.retry import is_retryable, retry_after_s
 
     status = response.status
     body = await _read(response)
     await response.aclose()
-    message = cast(str, parse_error_body(body)["message"])
+    message = own_words(status, parse_error_body(body))
     problem = f"{status_line(status)}: {message}" if message else status_line(status)
     if not is_retryable(status):
-        return _Refusal(problem, status=status, message=message, final=status_failure(status, body))
+        return _Refusal(problem, status=status, message=message, final=status_failure(status, body, _place(url)))
     wait_s = retry_after_s(response.headers)
     wait_s = wait_s if wait_s is not None else wait_in(message) if status == 429 else None
     final = usage_failure(status, body, plan) if status == 429 else None
@@ -253,6 +269,12 @@ def _check_redirect(url: str, target: str) -> None:
             f"{_host(url)} redirects to {_host(target)}, where the credential is not sent; set base_url to where the "
             "provider really is."
         )
+
+
+def _place(url: str) -> str:
+    """The address for people, without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{_host(url)}{parts.path}"
 
 
 def _host(url: str) -> str:

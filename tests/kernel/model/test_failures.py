@@ -56,7 +56,9 @@ def test_facts_beside_the_message_are_kept() -> None:
     ("status", "body", "kind", "text"),
     [
         (400, {"error": {"message": "bad"}}, ModelError, "unexpected status 400 Bad Request: bad"),
-        (404, {}, ModelError, "unexpected status 404 Not Found"),
+        (404, {}, ModelError, "unexpected status 404 Not Found from http://x/v1; check the provider's base_url"),
+        (404, {"detail": "Not Found"}, ModelError, "404 Not Found from http://x/v1; check the provider's base_url"),
+        (403, {"error": "403 Forbidden"}, ModelError, "unexpected status 403 Forbidden from http://x/v1"),
         (799, {}, ModelError, "unexpected status 799"),
         (400, {"error": {"message": "m", "code": "context_length_exceeded"}}, ContextWindowExceeded, "m"),
         (400, {"error": {"message": "This model's maximum context length is 9"}}, ContextWindowExceeded, "maximum"),
@@ -67,7 +69,7 @@ def test_facts_beside_the_message_are_kept() -> None:
     ],
 )
 def test_a_status_becomes_the_error_it_means(status: int, body: Any, kind: type[ModelError], text: str) -> None:
-    error = status_failure(status, json.dumps(body).encode())
+    error = status_failure(status, json.dumps(body).encode(), "http://x/v1")
     assert type(error) is kind
     assert text in str(error)
     assert error.status == status

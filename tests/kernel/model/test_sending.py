@@ -238,10 +238,36 @@ async def test_redirects_in_a_circle_end() -> None:
         await collect(make(Plays(httpx.Response(307, headers={"location": "/a"}))))
 
 
-async def test_a_web_page_is_not_taken_for_an_answer() -> None:
-    page = httpx.Response(200, headers={"content-type": "text/html; charset=utf-8"}, content=b"<html>Sign in</html>")
-    with pytest.raises(ModelError, match="web page"):
-        await collect(make(Plays(page)))
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(200, headers={"content-type": "text/html; charset=utf-8"}, content=b"<p>Sign in"), "web page"),
+        (httpx.Response(204), "answered with nothing"),
+        (httpx.Response(302), "does not say where to"),
+        (httpx.Response(404, content=b"<html><title>404 Not Found</title></html>"), "404 Not Found from"),
+    ],
+)
+async def test_what_is_no_providers_answer_is_told_with_its_address_and_without_the_key(
+    answer: httpx.Response, words: str
+) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        await collect(make(Plays(answer), base_url="http://me:secret@provider.test/v1?key=secret"))
+    assert "http://provider.test/v1/responses" in str(caught.value)
+    assert "base_url" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+async def test_the_page_of_a_gateway_says_its_status_once() -> None:
+    page = httpx.Response(502, content=b"<html><head><title>502 Bad Gateway</title></head></html>")
+    with pytest.raises(ModelError) as caught:
+        await collect(make(Plays(page), request_max_retries=0))
+    assert str(caught.value) == "exceeded retry limit, last status: 502 Bad Gateway"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"choices":[]}', b"<html>Sign in</html>", b": ping\n\n"])
+async def test_an_answer_without_an_event_is_said_to_be_none(content: bytes) -> None:
+    with pytest.raises(StreamClosed, match="no event of a stream; check its base_url"):
+        await collect(make(Plays(httpx.Response(200, headers=SSE, content=content))))
 
 
 async def test_json_instead_of_a_stream_is_reported_with_its_error() -> None:

@@ -10,6 +10,26 @@ import msgspec
 from codex_protocol.errors import ModelError, StreamClosed
 from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall
 
+AT_A_LIMIT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
+"""Why an answer ended that is not whole, in lower case: the words of OpenAI, Anthropic, Mistral and Google."""
+FILTERED = frozenset(
+    {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive", "refusal"}
+)
+"""The same, of answers that were stopped for what they say; also GLM's words."""
+BROKEN_OFF = frozenset(
+    {
+        "error",
+        "network_error",
+        "insufficient_system_resource",
+        "abort",
+        "aborted",
+        "cancelled",
+        "malformed_function_call",
+        "unexpected_tool_call",
+    }
+)
+"""The same, of answers that may come whole another time; also DeepSeek's and vLLM's words."""
+
 
 class AcceptedItems:
     """The items of one answer as they complete, checked against each other and against the history."""
@@ -100,10 +120,10 @@ def count(fields: Any, key: str) -> int:
 
 def cut_short(reason: str) -> ModelError:
     """The error for an answer that the provider ended early."""
-    match reason:
-        case "max_output_tokens" | "length":
+    match reason.lower():
+        case kind if kind in AT_A_LIMIT:
             return ModelError(f"The model's answer was cut off at its output limit ({reason}).")
-        case "content_filter":
-            return ModelError("The provider's content filter stopped the model's answer (content_filter).")
+        case kind if kind in FILTERED:
+            return ModelError(f"The provider's content filter stopped the model's answer ({reason}).")
         case _:
             return ModelError(f"The provider ended the model's answer early ({reason or 'no reason given'}).")

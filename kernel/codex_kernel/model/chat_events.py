@@ -10,7 +10,16 @@ from typing import Any, cast
 
 import msgspec
 
-from codex_kernel.model.answer import AcceptedItems, count, cut_short, decode_leniently, garbled
+from codex_kernel.model.answer import (
+    AT_A_LIMIT,
+    BROKEN_OFF,
+    FILTERED,
+    AcceptedItems,
+    count,
+    cut_short,
+    decode_leniently,
+    garbled,
+)
 from codex_kernel.model.interface import Completed, ItemDone, RawReasoningDelta, ResponseEvent, TextDelta
 from codex_protocol.errors import StreamClosed
 from codex_protocol.items import CustomToolCall, FunctionCall, Item, Reasoning, ReasoningText, assistant_message
@@ -25,6 +34,8 @@ class _Delta(msgspec.Struct):
     reasoning_content: Any = None
     refusal: Any = None
     tool_calls: Any = None
+    function_call: Any = None
+    """A call as it was before there could be several."""
 
 
 class _Choice(msgspec.Struct):
@@ -89,6 +100,8 @@ class ChatReader:
             chunk = _decode_slowly(data)
         if chunk.error:
             raise _failure(chunk.error)
+        if chunk.choices is None and chunk.usage is None:
+            _check_no_error(data)
         if chunk.usage is not None:
             self._usage = usage_of(chunk.usage) or self._usage
         if not self._response_id and isinstance(chunk.id, str):
@@ -107,6 +120,8 @@ class ChatReader:
         items = self._items()
         if self._finish_reason is None and not items:  # the end mark alone is no answer
             raise StreamClosed("The stream ended before any of the response had come.")
+        if self._finish_reason in ("tool_calls", "function_call") and not self._calls:
+            raise StreamClosed("The provider announced a tool call and sent none.")
         accepted = [self._accepted.accept(item) for item in items]
         yield from (ItemDone(item) for item in accepted if item is not None)
         if self._cut_short:
@@ -115,18 +130,21 @@ class ChatReader:
 
     @property
     def _cut_short(self) -> bool:
-        return self._finish_reason in ("length", "content_filter")
+        reason = (self._finish_reason or "").lower()
+        return reason in AT_A_LIMIT or reason in FILTERED
 
     def _choice(self, choice: _Choice) -> Sequence[ResponseEvent]:
         delta = choice.delta or choice.message
         if type(choice.finish_reason) is str and choice.finish_reason:
-            if choice.finish_reason == "error":
-                raise _failure({"message": "The provider ended the answer with an error."})
+            if choice.finish_reason.lower() in BROKEN_OFF:
+                raise _failure({"message": f"The provider broke the answer off ({choice.finish_reason})."})
             self._finish_reason = choice.finish_reason
         if delta is None:
             return ()
         if delta.tool_calls:
             self._join_calls(delta.tool_calls)
+        if delta.function_call:
+            self._join_calls({"function": delta.function_call})
         text = _text_of(delta.content) or _text_of(delta.refusal)
         thought = _text_of(delta.reasoning) or _text_of(delta.reasoning_content)
         if thought:
@@ -139,7 +157,7 @@ class ChatReader:
         return (RawReasoningDelta(thought), TextDelta(text)) if thought else (TextDelta(text),)
 
     def _join_calls(self, deltas: Any) -> None:
-        for delta in cast("list[Any]", deltas) if isinstance(deltas, list) else []:
+        for delta in cast("list[Any]", deltas) if isinstance(deltas, list) else [deltas]:
             if not isinstance(delta, dict):
                 continue
             fields = cast("dict[str, Any]", delta)
@@ -256,6 +274,22 @@ def _decode_slowly(data: bytes) -> _Chunk:
         return msgspec.convert(value, _Chunk)
     except (msgspec.ValidationError, RecursionError):
         raise garbled(data) from None
+
+
+def _check_no_error(data: bytes) -> None:
+    """Look closer at an event that is no chunk: some servers send their errors bare, and go on as if all was said.
+
+    Raises:
+        ModelError: It is one.
+    """
+    value = decode_leniently(data)
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if fields.get("object", "error") == "error" and "id" not in fields:
+        from codex_kernel.model.failures import error_object, stream_failure
+
+        error = error_object(fields)
+        if error["message"]:
+            raise stream_failure(error)
 
 
 def _failure(error: Any) -> Exception:

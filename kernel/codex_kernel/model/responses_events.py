@@ -95,8 +95,17 @@ def _parse(data: bytes) -> ResponseEvent | _Finished | None:
             raise cut_short(_reason(_object(wire.response, data)))
         case "error":
             raise _failure(_object(msgspec.Raw(data), data), None)
+        case "":
+            return _untyped(data)
         case _:
             return None
+
+
+def _untyped(data: bytes) -> None:
+    """Raise if an event without a type is an error, as the Chat Completions API sends it."""
+    fields = _object(msgspec.Raw(data), data)
+    if fields.get("error"):
+        raise _failure(fields, None)
 
 
 def _decode_slowly(data: bytes) -> _Wire:

@@ -133,6 +133,10 @@ ODD_CALLS: list[tuple[str, tuple[bytes, ...], list[tuple[str, str]]]] = [
         [("f", '{"x":1}')],
     ),
     ("arguments as an object", (tools(tool({"x": 1}, call_id="a", name="f")),), [("f", '{"x":1}')]),
+    ("one object for a list", (chunk({"tool_calls": tool("{}", call_id="a", name="f")}),), [("f", "{}")]),
+    ("the form before there were several",
+     (chunk({"function_call": {"name": "f", "arguments": '{"x"'}}), chunk({"function_call": {"arguments": ":1}"}})),
+     [("f", '{"x":1}')]),
     ("no arguments", (tools(tool(None, call_id="a", name="f")),), [("f", "{}")]),
     ("whole message at the end", (WHOLE,), [("f", "{}")]),
 ]  # fmt: skip
@@ -174,7 +178,7 @@ def test_a_freeform_tool_offered_as_a_function_comes_back_as_its_own_kind(argume
     assert item == CustomToolCall(call_id="a", name="apply_patch", input=expected)
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
+@pytest.mark.parametrize("reason", ["length", "content_filter", "max_tokens", "MAX_TOKENS", "SAFETY", "sensitive"])
 def test_an_answer_cut_short_keeps_its_text_drops_torn_calls_and_says_so(reason: str) -> None:
     reader = ChatReader()
     reader.feed(text("half"))
@@ -214,9 +218,32 @@ def test_an_error_inside_the_stream_is_raised_as_what_it_means(error: Any, kind:
     assert str(caught.value)
 
 
-def test_an_error_finish_is_an_error() -> None:
-    with pytest.raises(RetryableModelError):
-        read(text("a"), chunk({}, "error"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"object": "error", "message": "engine died", "type": "InternalServerError", "code": 500},  # vLLM before 0.10
+        {"message": "engine died", "type": "server_error"},
+        {"detail": "engine died"},
+        {"detail": [{"msg": "engine died"}]},
+    ],
+)
+def test_an_error_that_stands_bare_in_the_stream_is_one(error: Any) -> None:
+    with pytest.raises(RetryableModelError, match="engine died"):
+        read(text("a"), json.dumps(error).encode(), DONE)
+
+
+@pytest.mark.parametrize(
+    "reason", ["error", "network_error", "insufficient_system_resource", "MALFORMED_FUNCTION_CALL"]
+)
+def test_an_answer_that_broke_off_is_asked_for_again(reason: str) -> None:
+    with pytest.raises(RetryableModelError, match=reason):
+        read(text("a"), chunk({}, reason))
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "function_call"])
+def test_an_announced_call_that_does_not_come_is_no_success(reason: str) -> None:
+    with pytest.raises(StreamClosed, match="sent none"):
+        read(text("a"), chunk({"tool_calls": []}, reason), DONE)
 
 
 def test_unknown_finish_reasons_end_the_answer() -> None:
@@ -238,6 +265,7 @@ def test_a_chunk_that_cannot_be_read_breaks_the_stream_off(raw: bytes) -> None:
         b'{"choices":[]}',
         b'{"choices":null}',
         b'{"choices":[{}]}',
+        b'{"object":"status","message":"in the queue"}',
         chunk({"tool_calls": ["x", {}, {"function": 3}]}),
     ],
 )

@@ -204,6 +204,11 @@ def test_a_failure_is_raised_as_what_it_means(
         assert getattr(caught.value, "retry_after_s", None) == wait
 
 
+def test_an_error_without_a_type_is_still_one() -> None:
+    with pytest.raises(RetryableModelError, match="upstream died"):
+        parse_event(b'{"error":{"message":"upstream died","type":"server_error"}}')
+
+
 def test_a_failure_without_an_error_object_is_still_one() -> None:
     with pytest.raises(RetryableModelError, match="without saying which"):
         parse_event(data("response.failed", response={"id": "r", "error": None}))

@@ -326,7 +326,17 @@ class HumanView:
         self._settle_message(final=event.error is None)
         if event.error is None and event.last_agent_message is None:
             self._block([self._paint.dim("the model ended without a message")])
+        self._name_what_runs()
         self._closing()
+
+    def _name_what_runs(self) -> None:
+        """Sessions that the model left behind have no block of their own: nothing was told of their end."""
+        self._heading_off()
+        for _, _, began in self._running.values():
+            if began is not None:
+                for line in command_title(began, self._paint):
+                    self._screen.line(line)
+                self._screen.line(self._paint.dim("  still running; ends with this run"))
 
     def _closing(self) -> None:
         self._done = True  # from here on there is no status line

@@ -161,6 +161,14 @@ def test_a_line_without_end_is_cut_and_the_cut_is_counted():
     assert lines[0].endswith("… (99,600 characters not shown)")
 
 
+def test_a_command_that_still_runs_at_the_end_is_named():
+    text = Reader().shows(
+        began("c1", script="make"), ended("c1"), began("c2", script="serve"), ev.TaskComplete(last_agent_message="up")
+    )
+    assert "Run serve\n  still running; ends with this run\n" in text
+    assert text.count("still running") == 1
+
+
 def test_a_patch_shows_relative_names_numbers_and_counts():
     changes = {"/w/src/a.py": FileChange(update=UpdatedFile("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"))}
     lines = patch_block(

@@ -68,7 +68,7 @@ class PanelMount(Router):
         if self._loading is not None:
             self._loading.cancel()
         if self.panel is not None:
-            self.panel.stop()
+            self.panel.stop(wait=False)  # Bokeh 3.10 waits on no loop that runs
 
     async def _load(self) -> None:
         try:

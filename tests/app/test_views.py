@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from bokeh.document import Document
@@ -23,6 +24,7 @@ from codex_app.views import columns as of
 from codex_app.views.figures import Bars, Part
 from codex_app.views.inspector import Inspector, asked_for
 from codex_app.views.plots import AllPlots, ThreadPlots
+from codex_app.views.settings import SettingsView
 from codex_app.views.settings_model import STAYS, SettingsForm, change, checked
 from codex_client import Codex
 from codex_protocol import events as ev
@@ -241,30 +243,98 @@ class Counted:
         self.read_at.append(time.monotonic())
 
 
-async def test_the_disk_is_looked_at_twice_a_second_at_most_and_never_while_hidden() -> None:
-    changed: list[Any] = []
-    desk = SimpleNamespace(
-        watch=lambda thread, call: changed.append(call) or (lambda: None), opened=lambda thread: None
-    )
-    plots = Counted()
-    with set_curdoc(Document()):
-        frame = Inspector(cast("Any", desk), asked_for({"view": [b"thread"], "thread": [b"t"]}), cast("Any", plots))
+class Desk:
+    """A desk that is used on the loop it was made on, or not at all."""
+
+    def __init__(self, room: Any = None) -> None:
+        self.changed: list[Any] = []
+        self.watched = 0
+        self._room = room
+        self._thread = threading.get_ident()
+
+    def watch(self, thread_id: str, watcher: Any) -> Any:
+        assert threading.get_ident() == self._thread
+        self.changed.append(watcher)
+        self.watched += 1
+
+        def end() -> None:
+            assert threading.get_ident() == self._thread
+            self.watched -= 1
+
+        return end
+
+    def opened(self, thread_id: str) -> Any:
+        return self._room
+
+
+async def called(how: str, call: Any, *arguments: Any) -> Any:
+    """Call as Bokeh does: up to 3.9 on the loop, since 3.10 from a thread."""
+    result = await asyncio.to_thread(call, *arguments) if how == "from a thread" else call(*arguments)
+    await asyncio.sleep(0)
+    return result
+
+
+BOKEHS = pytest.mark.parametrize("how", ["on the loop", "from a thread"])
+
+
+@BOKEHS
+async def test_the_disk_is_looked_at_twice_a_second_at_most_and_never_while_hidden(how: str) -> None:
+    desk: Any = Desk()
+    plots: Any = Counted()
+    document = Document()
+    loop = asyncio.get_running_loop()
+
+    def make() -> Inspector:
+        with set_curdoc(document):
+            return Inspector(desk, asked_for({"view": [b"thread"], "thread": [b"t"]}), plots, loop)
+
+    frame = await called(how, make)
 
     async def stir(seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            changed[0]()
+            desk.changed[0]()
             await asyncio.sleep(0.01)
 
     await stir(0.3)
     assert plots.read_at == []
-    frame._take({"seen": [{"seen": True, "dark": False}]})  # pyright: ignore[reportPrivateUsage]
+    take = frame._take  # pyright: ignore[reportPrivateUsage]
+    await called(how, take, {"seen": [{"seen": True, "dark": False}]})
     while len(plots.read_at) < 3:
         await stir(0.1)
     assert all(later - earlier >= 0.49 for earlier, later in pairwise(plots.read_at))
-    frame._take({"seen": [{"seen": False, "dark": False}]})  # pyright: ignore[reportPrivateUsage]
+    await called(how, take, {"seen": [{"seen": False, "dark": False}]})
     if (begun := frame._task) is not None:  # pyright: ignore[reportPrivateUsage] - a look that had begun
         await asyncio.wait({begun})
     before = len(plots.read_at)
     await stir(0.7)
     assert len(plots.read_at) == before
+
+
+@BOKEHS
+async def test_a_change_of_settings_is_asked_for_on_the_loop(how: str) -> None:
+    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+    told: asyncio.Future[Any] = loop.create_future()
+
+    async def submit(op: Any) -> None:
+        assert threading.get_ident() == thread
+        told.set_result(op)
+
+    state = {"model": "m", "approval": "on-request", "sandbox": "read-only"}
+    desk: Any = Desk(SimpleNamespace(hub=SimpleNamespace(drawing=SimpleNamespace(state=state)), submit=submit))
+    document = Document()
+
+    def make() -> SettingsView:
+        with set_curdoc(document):
+            return SettingsView(desk, "t", loop)
+
+    view = await called(how, make)
+    assert desk.watched == 1
+
+    def change() -> None:
+        view._fields["effort"].value = "high"  # pyright: ignore[reportPrivateUsage]
+        view._submit()  # pyright: ignore[reportPrivateUsage]
+
+    await called(how, change)
+    op = await asyncio.wait_for(told, 30)
+    assert (op.effort, op.model) == ("high", None)

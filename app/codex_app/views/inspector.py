@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -51,12 +51,16 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inspector:
-    """What one frame shows. Looks at the disk when the thread did something and it can be seen, else never."""
+    """What one frame shows. Looks at the disk when the thread did something and it can be seen, else never.
 
-    def __init__(self, desk: Desk, asked: Asked, plots: Plots) -> None:
-        """Put everything into the current document."""
+    Bokeh calls from the loop up to 3.9, and from threads of its own since 3.10: what concerns the desk is done on the
+    loop.
+    """
+
+    def __init__(self, desk: Desk, asked: Asked, plots: Plots, loop: asyncio.AbstractEventLoop) -> None:
+        """Put everything into the current document; the desk is used on `loop`."""
         self._document: Any = pn.state.curdoc
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._desk = desk
         self._thread_id = asked.thread_id
         self._seen = Seen()
@@ -71,8 +75,12 @@ class Inspector:
             for bars in plots.bars:
                 self._document.add_root(bars.figure)
             self._document.add_root(self._told)
-        self._unwatch = desk.watch(asked.thread_id, self._changed)
-        pn.state.on_session_destroyed(lambda context: self._close())
+        self._unwatch: Callable[[], None] = lambda: None
+        loop.call_soon_threadsafe(self._watch)
+        pn.state.on_session_destroyed(self._destroyed)
+
+    def _watch(self) -> None:
+        self._unwatch = self._desk.watch(self._thread_id, self._changed)
 
     def _take(self, data: Any) -> None:
         """The browser says what can be seen, and in which theme; what it says is checked."""
@@ -86,7 +94,7 @@ class Inspector:
             for bars in self._plots.bars:
                 bars.theme(dark=seen.dark)
         self._seen = seen
-        self._schedule()
+        self._loop.call_soon_threadsafe(self._schedule)
 
     def _changed(self) -> None:
         """The thread did something; called on the loop."""
@@ -116,17 +124,16 @@ class Inspector:
 
     async def _put(self, put: Put) -> None:
         """Change the document, with its lock held."""
-        done = self._loop.create_future()
+        done = asyncio.Event()
 
         def change() -> None:
             try:
                 put()
             finally:
-                if not done.done():
-                    done.set_result(None)
+                self._loop.call_soon_threadsafe(done.set)
 
         self._document.add_next_tick_callback(change)
-        await done
+        await done.wait()
 
     async def _known_prices(self) -> Prices:
         """What the user's settings say that tokens cost; asked once, of the thread's kernel."""
@@ -139,6 +146,9 @@ class Inspector:
                 except (CodexError, msgspec.ValidationError) as error:
                     log.info("no prices: %s", error)
         return self._prices
+
+    def _destroyed(self, context: object) -> None:
+        self._loop.call_soon_threadsafe(self._close)
 
     def _close(self) -> None:
         self._unwatch()

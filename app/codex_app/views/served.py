@@ -87,9 +87,10 @@ class Documents(Application):
     """Makes a document for each frame; its figures are built in a thread, while the conversation goes on."""
 
     def __init__(self, desk: Desk) -> None:
-        """Show this desk's threads."""
+        """Show this desk's threads; made on the loop that the desk belongs to."""
         super().__init__(FunctionHandler(self._fill))
         self._desk = desk
+        self._loop = asyncio.get_running_loop()
         self._built: dict[str, tuple[Asked, Plots | None]] = {}
 
     async def on_session_created(self, session_context: Any) -> None:
@@ -103,9 +104,9 @@ class Documents(Application):
         with set_curdoc(document):
             asked, plots = self._built.pop(document.session_context.id)
             if plots is None:
-                SettingsView(self._desk, asked.thread_id)
+                SettingsView(self._desk, asked.thread_id, self._loop)
             else:
-                Inspector(self._desk, asked, plots)
+                Inspector(self._desk, asked, plots, self._loop)
 
 
 class Headers(OutputTransform):

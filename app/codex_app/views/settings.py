@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
@@ -47,23 +49,28 @@ _DONE = "Counts from the next turn on."
 
 
 class SettingsView:
-    """One form. Fields that nobody has touched follow the thread, whoever changes it."""
+    """One form. Fields that nobody has touched follow the thread, whoever changes it.
 
-    def __init__(self, desk: Desk, thread_id: str) -> None:
-        """Put it into the current document."""
+    Bokeh calls from the loop up to 3.9, and from threads of its own since 3.10: what concerns the desk is done on the
+    loop, and only looked at from elsewhere.
+    """
+
+    def __init__(self, desk: Desk, thread_id: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Put it into the current document; the desk is used on `loop`."""
         self._document: Any = pn.state.curdoc
+        self._loop = loop
         self._desk = desk
         self._thread_id = thread_id
         self._now: dict[str, str] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._asking: concurrent.futures.Future[None] | None = None
         style: dict[str, Any] = {"stylesheets": [_SHEET], "sizing_mode": "stretch_width", "align": "start"}
         self._fields: dict[str, Any] = {
-            name: pn.widgets.TextInput(name=label, **style)
+            name: pn.widgets.TextInput(label=label, **style)
             if options is None
-            else pn.widgets.Select(name=label, options=[str(option) for option in options], **style)
+            else pn.widgets.Select(label=label, options=[str(option) for option in options], **style)
             for name, (label, options) in _FIELDS.items()
         }
-        self._button = pn.widgets.Button(name="Change", **style)
+        self._button = pn.widgets.Button(label="Change", **style)
         self._button.on_click(lambda event: self._submit())
         self._said = ColumnDataSource({name: [""] for name in (*_FIELDS, "said")}, name="said")
         with self._document.models.freeze():
@@ -73,8 +80,16 @@ class SettingsView:
                 self._document.add_root(root)
             self._document.add_root(self._said)
         self._follow()
-        self._unwatch = desk.watch(thread_id, lambda: self._document.add_next_tick_callback(self._follow))
-        pn.state.on_session_destroyed(lambda context: self._unwatch())
+        self._unwatch: Callable[[], None] = lambda: None
+        loop.call_soon_threadsafe(self._watch)
+        pn.state.on_session_destroyed(self._destroyed)
+
+    def _watch(self) -> None:
+        self._unwatch = self._desk.watch(self._thread_id, lambda: self._document.add_next_tick_callback(self._follow))
+        self._document.add_next_tick_callback(self._follow)  # what changed since the form was filled
+
+    def _destroyed(self, context: object) -> None:
+        self._loop.call_soon_threadsafe(lambda: self._unwatch())
 
     def _room(self) -> Room | None:
         return self._desk.opened(self._thread_id)
@@ -110,7 +125,7 @@ class SettingsView:
         elif room.hub.drawing.state.get("busy"):
             self._say(said=_RUNNING)
         else:
-            self._task = asyncio.get_running_loop().create_task(self._ask(room, asked))
+            self._asking = asyncio.run_coroutine_threadsafe(self._ask(room, asked), self._loop)
 
     async def _ask(self, room: Room, asked: Any) -> None:
         try:

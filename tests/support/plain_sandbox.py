@@ -54,6 +54,9 @@ class PlainProcess:
     async def write(self, data: bytes) -> None:
         raise SandboxError("this session has no stdin")
 
+    def line_limit(self) -> int | None:
+        return None
+
     def close_stdin(self) -> None: ...
 
     def resize(self, rows: int, columns: int) -> None: ...

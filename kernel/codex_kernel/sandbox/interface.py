@@ -86,6 +86,10 @@ class Process(Protocol):
         """
         ...
 
+    def line_limit(self) -> int | None:
+        """Bytes of a line, without its end, that its terminal takes as it is set now; None: any, or no terminal."""
+        ...
+
     def close_stdin(self) -> None:
         """End of input; with a terminal, end-of-transmission is sent instead."""
         ...

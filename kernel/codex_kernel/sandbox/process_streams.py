@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import struct
+import sys
 import termios
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,9 @@ from codex_kernel.sandbox.inlet import Inlet
 from codex_kernel.sandbox.interface import Chunk, Exit
 from codex_kernel.sandbox.stream import Output
 from codex_protocol.errors import SandboxError
+
+_LINE_BYTES = 4095 if sys.platform == "linux" else 1023
+"""What the systems' terminals hold of an unfinished line; they drop the rest without a word."""
 
 
 class ProcessStreams:
@@ -60,6 +64,15 @@ class ProcessStreams:
         if self._master is not None and not self._ended.done():
             with contextlib.suppress(OSError):
                 fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def line_limit(self) -> int | None:
+        """See `Process`."""
+        if self._master is None:
+            return None
+        with contextlib.suppress(termios.error):
+            if termios.tcgetattr(self._master)[3] & termios.ICANON:
+                return _LINE_BYTES
+        return None
 
     def _last_output(self) -> bytes:
         """Wait for no more output; the end of what came."""

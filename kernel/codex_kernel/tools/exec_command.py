@@ -219,24 +219,20 @@ class WriteStdin:
             return _answer(command, None if ended else session_id, max_tokens, since=asked_at)
 
 
-_NO_STDIN = (
-    "failed to write to stdin: the command has no standard input; start it with tty=true to type into it. "
-    "\\u0003 alone interrupts it, \\u001c alone ends it."
-)
-
-
 async def _send(
     command: RunningCommand, session_id: int, chars: str, context: ToolContext, *, within_s: float
 ) -> ToolOutput | None:
     """Type; what the command has not read after `within_s` stays typed. What the model is told when it cannot be."""
+    key = chars.rstrip("\r\n")
+    why_not = _cannot_type(command, chars) if key not in (INTERRUPT, END) else None
+    if why_not is not None and command.running:
+        return ToolOutput(f"failed to write to stdin: {why_not}", success=False)
     context.emit(TerminalInteraction(call_id=command.call_id, process_id=session_id, stdin=chars))
     if not command.on_terminal:
-        if chars == INTERRUPT:
+        if key == INTERRUPT:
             command.process.interrupt()
-        elif chars == END:
+        elif key == END:
             command.process.kill()
-        elif command.running:
-            return ToolOutput(_NO_STDIN, success=False)
         return None
     try:
         with contextlib.suppress(TimeoutError):
@@ -246,6 +242,22 @@ async def _send(
         if command.running:
             return ToolOutput(f"failed to write to stdin: {error}", success=False)
     return None
+
+
+def _cannot_type(command: RunningCommand, chars: str) -> str | None:
+    if not command.on_terminal:
+        return (
+            "the command has no standard input; start it with tty=true to type into it. "
+            "\\u0003 alone interrupts it, \\u001c alone ends it."
+        )
+    limit = command.process.line_limit()
+    longest = max(map(len, chars.encode().replace(b"\r", b"\n").split(b"\n")))
+    if limit is None or longest <= limit:
+        return None
+    return (
+        f"nothing was typed, because the program now takes lines of at most {limit} bytes from its terminal, "
+        f"and one has {longest}; write a file instead, or wait for its prompt"
+    )
 
 
 async def _first_answer(launched: Launched, yield_s: float, max_tokens: int, context: ToolContext) -> ToolOutput:

@@ -147,6 +147,24 @@ async def test_typing_more_than_a_program_reads_does_not_hold_the_call(tmp_path:
         assert "Process running with session ID" in texts(watched)[1]
 
 
+async def test_a_line_that_the_terminal_would_cut_is_not_typed(tmp_path: Path):
+    start = calls("exec_command", {"cmd": "cat > heard", "tty": True, "yield_time_ms": 1500})
+    async with running(
+        tmp_path,
+        start,
+        types("short\n" + "x" * 5000 + "\n"),
+        types("y" * 4095 + "\n\x04", yield_time_ms=30_000),
+        says("done"),
+        sandbox=real(tmp_path),
+        sandbox_policy=WorkspaceWrite(),
+    ) as watched:
+        await watched.turn()
+        _, refused, taken = texts(watched)
+        assert "at most 4095 bytes from its terminal, and one has 5000" in refused
+        assert "exited with code 0" in taken
+        assert (tmp_path / "work" / "heard").read_text() == "y" * 4095 + "\n"
+
+
 async def test_a_character_that_comes_in_two_pieces_is_shown_whole(tmp_path: Path):
     half = "printf 'caf\\303'; until test -e go; do sleep 0.05; done; printf '\\251\\n'"
     async with running(

@@ -112,9 +112,14 @@ class Beginnings:
         self._text = "\n".join(["", *trimmed])
         self._ends = list(accumulate((len(line) + 1 for line in trimmed), initial=0))
         """Where the newline before each line is."""
+        self._sorted = sorted(trimmed)
+        """Tells at once of most beginnings that there is none."""
 
     def find(self, beginning: str, start: int) -> int | None:
         """Index of the first line at or after `start` that begins so."""
+        after = bisect_left(self._sorted, beginning)
+        if after == len(self._sorted) or not self._sorted[after].startswith(beginning):
+            return None
         hit = self._text.find("\n" + beginning, self._ends[start])
         return bisect_left(self._ends, hit) if hit >= 0 else None
 

@@ -60,6 +60,8 @@ class _Finder:
                 vocabulary += (anchor, *_readings(anchor))
         self._haystack = Haystack(text.keys, vocabulary)
         self._beginnings: Beginnings | None = None
+        self._absent: dict[tuple[str, bool], int] = {}
+        """From which line on an anchor is nowhere."""
 
     def place(self, number: int, chunk: Chunk) -> Placed:
         name = f"chunk {number} of {self._count}" if self._count > 1 else "its chunk"
@@ -111,16 +113,18 @@ class _Finder:
 
     def _find(self, chunk: Chunk, start: int) -> tuple[int | None, Sequence[str]]:
         """The first hit; blank lines at the chunk's end are given up when they are what does not fit."""
-        body = chunk.body
         at_end = chunk.at_end or not chunk.final_newline
-        while True:
-            old = [line[1:] for line in body if line[0] != "+"]
-            if not old:
-                return None, body
-            hit = self._haystack.find(old, start, at_end=at_end)
-            if hit is not None or old[-1].strip():
-                return hit, body
-            body = _without_last_blank(body)
+        old = chunk.old()
+        if (hit := self._haystack.find(old, start, at_end=at_end)) is not None:
+            return hit, chunk.body
+        fewest = max(1, len(old) - _blank_at_end(old))
+        if at_end:
+            fitting = fewest + _blank_at_end(self._lines)
+        else:  # with fewer lines it is found wherever it is with more
+            counts = range(fewest, len(old))
+            fitting = fewest - 1 + bisect(counts, 0, key=lambda count: self._haystack.find(old[:count], start) is None)
+        hit = self._haystack.find(old[:fitting], start, at_end=at_end) if fewest <= fitting < len(old) else None
+        return hit, chunk.body if hit is None else _without_last_old(chunk.body, len(old) - fitting)
 
     def _search_start(self, chunk: Chunk) -> int | None:
         """The first line where the old lines may stand; None when the file does not have the anchors."""
@@ -161,21 +165,26 @@ class _Finder:
             whole: Only whole lines count; else an anchor may also be the beginning of a line.
         """
         for anchor in anchors:
-            hit = self._haystack.find((anchor,), start)
-            for reading in _readings(anchor) if hit is None else ():
-                if not reading:
-                    hit = start - 1
-                    break
-                hit = self._haystack.find((reading,), start)
-                if hit is not None:
-                    break
-            if hit is None and not whole:
-                self._beginnings = self._beginnings or Beginnings(self._lines)
-                hit = self._beginnings.find(anchor.strip(), start)
+            if start >= self._absent.get((anchor, whole), len(self._lines) + 1):
+                return None
+            hit = self._anchor(anchor, start, whole=whole)
             if hit is None:
+                self._absent[anchor, whole] = start
                 return None
             start = hit + 1
         return start
+
+    def _anchor(self, anchor: str, start: int, *, whole: bool) -> int | None:
+        """The line an anchor names at or after `start`; the one before `start` when it names none at all."""
+        hit = self._haystack.find((anchor,), start)
+        for reading in _readings(anchor) if hit is None else ():
+            hit = self._haystack.find((reading,), start) if reading else start - 1
+            if hit is not None:
+                break
+        if hit is None and not whole:
+            self._beginnings = self._beginnings or Beginnings(self._lines)
+            hit = self._beginnings.find(anchor.strip(), start)
+        return hit
 
 
 def _readings(anchor: str) -> tuple[str, ...]:
@@ -188,12 +197,23 @@ def _readings(anchor: str) -> tuple[str, ...]:
     return (anchor.rstrip()[:-2].rstrip(),) if anchor.rstrip().endswith(" @@") else ()
 
 
-def _without_last_blank(body: Sequence[str]) -> Sequence[str]:
-    """The body without its last, blank, old line and, when that was no context, without a blank last new line."""
+def _blank_at_end(lines: Sequence[str]) -> int:
+    return next((count for count, line in enumerate(reversed(lines)) if line.strip()), len(lines))
+
+
+def _without_last_old(body: Sequence[str], count: int) -> Sequence[str]:
+    """The body without its last, blank, old lines, and without a blank last new line for each that was no context."""
     lines = list(body)
-    last_old = max(index for index, line in enumerate(lines) if line[0] != "+")
-    if lines.pop(last_old)[0] == " " and last_old < len(lines):
-        lines.insert(last_old, "+")
-    elif lines and lines[-1] == "+":
-        lines.pop()
-    return lines
+    after: list[str] = []
+    """Reversed."""
+    while count:
+        line = lines.pop()
+        if line[0] == "+":
+            after.append(line)
+            continue
+        count -= 1
+        if line[0] == " " and after:
+            after.append("+")  # it stands before lines that are added
+        elif line[0] == "-" and (rest := after or lines) and rest[0 if after else -1] == "+":
+            rest.pop(0 if after else -1)
+    return [*lines, *reversed(after)]

@@ -7,13 +7,16 @@ where it has as many of them between the same neighbours; else it is refused, fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from codex_protocol.errors import PatchError
 
 _SHOWN = "\ufffd"
 _RAW = "[\udc80-\udcff\ufffd]+"
-_PLACES = "(?s)(.?)(\ufffd+)(?=(.?))"
+_BETWEEN = "(?s)(.?)(\ufffd+)(?=(.?))"
+
+_Runs = tuple[str, ...]
+_Places = tuple[tuple[str, str], ...]
 
 
 def shows_unreadable(body: Sequence[str]) -> bool:
@@ -33,23 +36,26 @@ def with_bytes(body: Sequence[str], found: Sequence[str], name: str) -> Sequence
         PatchError: An added line has U+FFFD, and which bytes that stands for cannot be told.
     """
     out: list[str] = []
-    removed: list[str] = []
+    known: dict[_Places, set[_Runs]] = {}
+    """The bytes of the removed lines above, by what stands around them."""
     at = 0
     for line in body:
         if line[0] == "+":
-            out.append("+" + _restored(line[1:], removed, name) if _SHOWN in line else line)
+            out.append("+" + _restored(line[1:], known, name) if _SHOWN in line else line)
             continue
-        removed = [*removed, found[at]] if line[0] == "-" else []
+        if line[0] == " ":
+            known = {}
+        elif runs := tuple(re.findall(_RAW, found[at])):
+            known.setdefault(_places(re.sub(_RAW, _SHOWN, found[at])), set()).add(runs)
         at += 1
         out.append(line)
     return out
 
 
-def _restored(line: str, removed: Sequence[str], name: str) -> str:
-    wanted = _places(line)
-    all_runs = [re.findall(_RAW, there) for there in removed if _places(re.sub(_RAW, _SHOWN, there)) == wanted]
-    if all_runs and all(runs == all_runs[0] for runs in all_runs):
-        left = iter(all_runs[0])
+def _restored(line: str, known: Mapping[_Places, set[_Runs]], name: str) -> str:
+    choices = known.get(_places(line), set())
+    if len(choices) == 1:
+        left = iter(next(iter(choices)))
         return re.sub(f"{_SHOWN}+", lambda _: next(left), line)
     raise PatchError(
         f"{name} would write U+FFFD where the file has bytes that are not UTF-8, in the line:\n    {line}\n"
@@ -57,6 +63,6 @@ def _restored(line: str, removed: Sequence[str], name: str) -> str:
     )
 
 
-def _places(line: str) -> list[tuple[str, str]]:
+def _places(line: str) -> _Places:
     """What stands on both sides of each U+FFFD."""
-    return [(before, after) for before, _, after in re.findall(_PLACES, line)]
+    return tuple((before, after) for before, _, after in re.findall(_BETWEEN, line))

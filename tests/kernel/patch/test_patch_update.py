@@ -116,6 +116,9 @@ RESULTS = {
         b"def g(a, b):\n  x\n  z\n",
     ),
     "a scope that says nothing": (b"a\nb\n", ["@@ ... @@", "-b", "+c"], b"a\nc\n"),
+    "an added blank line before a blank line too many": (b"a\nc\n", ["-a", "+b", "+", ""], b"b\n\nc\n"),
+    "blank lines too many, one of them there": (b"a\n\nb\n", [" a", *[""] * 5, "+c"], b"a\n\n\n\n\n\nc\nb\n"),
+    "blank lines too many at the end": (b"a\n\n", ["-a", "+c", *[""] * 5, "*** End of File"], b"c\n\n"),
     "a blank line too many, with blanks": (b"a\nb\n", [" a", "-b", "+c", "   "], b"a\nc\n"),
     "line numbers of a unified diff": (b"a\nb\n", ["@@ -2,1 +2,1 @@", "-b", "+c"], b"a\nc\n"),
     "scope after line numbers": (b"f\nx\ng\nx\n", ["@@ -4,1 +4,1 @@ g", "-x", "+y"], b"f\nx\ng\ny\n"),
@@ -256,6 +259,21 @@ def test_explaining_a_miss_in_a_large_file_takes_linear_time() -> None:
             update(before, "-line numbr 4000 of many", "+x")
 
     assert_linear_in(explain, 100_000)
+
+
+def test_chunks_that_are_found_the_long_way_take_linear_time() -> None:
+    def change(count: int) -> None:
+        before = "class A(Base):\n" + "".join(f"    caf\u00e9 {number}\n" for number in range(count))
+        numbers = range(2, count, 40)
+        off = [["@@ class A", f"-caf\u00e9 {number}", f"+caf\u00e9 {number}."] for number in numbers]
+        lost = [["@@ nowhere", f"     caf\u00e9 {number}", f"-    caf\u00e9 {number + 1}"] for number in numbers]
+        exact = [["@@", f"-    caf\u00e9 {number}"] for number in numbers]
+        spun = [["@@", "-    caf\u00e9 0", *[""] * (count // 10)]]
+        for wrong in (off, lost, exact[::-1], spun):
+            update(before.encode(), *(line for chunk in wrong for line in chunk))
+        update(before.encode("latin-1"), *(line.replace("\u00e9", "\ufffd") for chunk in off for line in chunk))
+
+    assert_linear_in(change, 20_000)
 
 
 line = st.sampled_from(

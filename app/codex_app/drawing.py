@@ -25,6 +25,7 @@ from codex_protocol import events as ev
 from codex_protocol.attach import Snapshot, read_event
 from codex_protocol.events import ApprovalRequest, ElicitationRequest
 from codex_render.amounts import count, duration
+from codex_render.command_words import typed
 from codex_render.excerpt import shorten
 from codex_render.file_links import OpenFile, editor_links
 from codex_render.safe_text import one_line, visible
@@ -224,6 +225,10 @@ class Drawing:
                 self.add(CommandEntry(**command_fields(msg)), msg.call_id)
             case ev.ExecCommandEnd():
                 self._command_ended(msg)
+            case ev.TerminalInteraction():
+                entry = self.entries.get(msg.call_id)
+                into = entry.fields["steps"][0][1] if isinstance(entry, CommandEntry) else "a command"
+                self.add(Entry("note", text=f"Typed {typed(msg.stdin)} into {shorten(into, 80)}"))
             case ev.PatchApplyBegin():
                 fields = patch_fields(msg.changes, self.cwd)
                 self.add(PatchEntry(**fields), msg.call_id)
@@ -325,10 +330,10 @@ class Drawing:
         self.state_changed = True
         return True
 
-    def _break_off(self) -> None:
-        """What seems to run does not."""
+    def _break_off(self, *, sessions: bool = True) -> None:
+        """What seems to run does not; without `sessions` commands may, which tell of their end themselves."""
         for id, entry in self.entries.items():
-            if entry.fields.get("state") == "running":
+            if entry.fields.get("state") == "running" and (sessions or not isinstance(entry, CommandEntry)):
                 entry.set(state="failed", duration="")
                 self.touched[id] = None
 
@@ -336,7 +341,7 @@ class Drawing:
         self._settle()
         ended = "aborted" if isinstance(msg, ev.TurnAborted) else "complete"
         self.state.update(busy=False, since=None, ended=ended, turns_ended=self.state["turns_ended"] + 1)
-        self._break_off()
+        self._break_off(sessions=isinstance(msg, ev.TaskComplete) and msg.error is not None)
         if isinstance(msg, ev.TurnAborted):
             text = "Stopped. Say what to do differently."
             self.add(Entry("notice", level="wait", text=text))

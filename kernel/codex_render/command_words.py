@@ -14,10 +14,17 @@ from codex_protocol.parsed_commands import (
     SearchCommand,
     TestCommand,
 )
+from codex_render.excerpt import shorten
+from codex_render.safe_text import one_line
 from codex_render.shell_words import join_words
 
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
 _SCRIPT_FLAGS = frozenset({"-c", "-lc", "-ic", "-lic", "-cl"})
+
+_NAMED = {"\t": "Tab", "\n": "Enter", "\r": "Enter", "\x1b": "Esc", "\x7f": "Backspace"}
+_KEYS = {chr(code): f"Ctrl-{chr(code + 64)}" for code in range(32)} | _NAMED
+_TYPED_KEYS = 10
+_TYPED_CHARS = 200
 
 
 class Described:
@@ -51,6 +58,15 @@ def script_of(command: Sequence[str]) -> str:
     if len(command) == 3 and command[1] in _SCRIPT_FLAGS and command[0].rpartition("/")[2] in _SHELLS:
         return command[2].strip()
     return join_words(command)
+
+
+def typed(chars: str) -> str:
+    """What was typed into a command, in one line of safe text: keys by their names, text in quotes."""
+    body = chars.rstrip("\r\n")
+    if body and not all(character in _KEYS for character in body):
+        return f"“{shorten(one_line(body), _TYPED_CHARS)}”"
+    names = [_KEYS[character] for character in body[:_TYPED_KEYS]] or ["Enter"]
+    return " ".join(names) + (" …" if len(body) > _TYPED_KEYS else "")
 
 
 def _step(step: ParsedCommand) -> Described | None:

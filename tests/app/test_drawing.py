@@ -58,6 +58,20 @@ def fields(drawing: Drawing, kind: str) -> list[dict[str, object]]:
     return [entry.view() for entry in drawing.entries.values() if entry.fields["kind"] == kind]
 
 
+def test_a_session_runs_on_when_its_turn_ends_and_shows_what_it_prints() -> None:
+    served = ev.ExecCommandOutputDelta(call_id="c1", stream="stdout", chunk=b"ready\n")
+    drawing = drawn(exec_begin("c1"), ev.TaskComplete(), served)
+    assert drawing.entries["c1"].growth() == {"lines": "ready\n", "tail": ""}
+    assert fields(drawing, "command")[0]["state"] == "running"
+    drawing.draw(ev.Event("s", exec_end("c1")))
+    assert fields(drawing, "command")[0]["state"] != "running"
+
+
+def test_what_the_model_types_into_a_command_stands_there() -> None:
+    drawing = drawn(exec_begin("c1"), ev.TerminalInteraction(call_id="c1", process_id=1, stdin="<b>y\n"))
+    assert fields(drawing, "note")[0]["text"].startswith("Typed “<b>y” into ")
+
+
 def test_messages_of_the_users_are_numbered_alike_live_and_from_disk() -> None:
     live = drawn(
         ev.UserMessage(message="one"),

@@ -2,7 +2,7 @@ import pytest
 
 from codex_protocol import parsed_commands
 from codex_protocol.parsed_commands import ListFilesCommand, NoopCommand, ReadCommand, SearchCommand, UnknownCommand
-from codex_render.command_words import describe, script_of
+from codex_render.command_words import describe, script_of, typed
 
 BASH = ("bash", "-lc", "the script")
 
@@ -51,3 +51,24 @@ def test_steps_that_do_nothing_are_left_out():
 )
 def test_a_shell_around_a_script_is_not_shown(command: tuple[str, ...], script: str):
     assert script_of(command) == script
+
+
+@pytest.mark.parametrize(
+    ("chars", "words"),
+    [
+        ("yes\n", "“yes”"),
+        ("two\nlines\n", "“two⏎lines”"),
+        ("\x03", "Ctrl-C"),
+        ("\x1b\x1a\x1c", "Esc Ctrl-Z Ctrl-\\"),
+        ("\n", "Enter"),
+        ("\x04\n", "Ctrl-D"),
+        ("\x1b[2J", "“␛[2J”"),
+        ("\x03" * 100, "Ctrl-C " * 10 + "…"),
+    ],
+)
+def test_what_was_typed_is_told_in_keys_and_quotes(chars: str, words: str) -> None:
+    assert typed(chars) == words
+
+
+def test_of_much_that_was_typed_both_ends_are_told() -> None:
+    assert len(typed("x" * 10_000)) < 250

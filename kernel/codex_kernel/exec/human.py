@@ -14,7 +14,7 @@ from codex_kernel.exec.blocks import command_block, command_title, mcp_block, pa
 from codex_protocol import events as ev
 from codex_protocol.token_usage import TokenUsage
 from codex_render.amounts import clock, count, duration
-from codex_render.command_words import describe, script_of
+from codex_render.command_words import describe, script_of, typed
 from codex_render.safe_text import one_line, visible
 from codex_render.screen import Screen
 from codex_render.terminal import Paint, plan_lines
@@ -152,6 +152,11 @@ class HumanView:
                 self._command_began(event)
             case ev.ExecCommandEnd():
                 self._command_ended(event)
+            case ev.TerminalInteraction():
+                label, _, _ = self._running.get(event.call_id, ("a command that has ended", 0.0, None))
+                self._block(
+                    [f"{paint.accent('•')} Typed {typed(event.stdin)} into {one_line(label.removeprefix('Run '))}"]
+                )
             case ev.PatchApplyBegin():
                 self._settle_message(final=False)
                 self._patches[event.call_id] = event

@@ -169,6 +169,12 @@ def test_a_command_that_still_runs_at_the_end_is_named():
     assert text.count("still running") == 1
 
 
+def test_what_the_model_types_into_a_command_is_shown():
+    typing = ev.TerminalInteraction(call_id="c1", process_id=7, stdin="\x1b[2Jrm -r x\n")
+    text = Reader().shows(began("c1", script="bash -i"), typing)
+    assert "Typed “␛[2Jrm -r x” into bash -i" in text
+
+
 def test_a_patch_shows_relative_names_numbers_and_counts():
     changes = {"/w/src/a.py": FileChange(update=UpdatedFile("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"))}
     lines = patch_block(

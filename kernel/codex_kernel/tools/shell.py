@@ -98,7 +98,8 @@ class Shell:
             patch = patch_in_script(argv)
             if patch is not None:
                 return await run_patch(patch.text, cwd / patch.directory if patch.directory else cwd, context)
-        timeout_ms = min(arguments.timeout_ms or arguments.timeout or DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS)
+        asked_ms = arguments.timeout_ms or arguments.timeout or 0
+        timeout_ms = min(asked_ms if asked_ms > 0 else DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS)
         request = Request(
             argv=argv,
             cwd=cwd,

@@ -285,18 +285,20 @@ async def test_a_confined_command_cannot_write_outside_and_is_told_so(tmp_path: 
         assert not outside.exists()
 
 
-async def test_numbers_may_be_written_with_a_point(tmp_path: Path):
+async def test_numbers_may_be_written_with_a_point_or_make_no_sense(tmp_path: Path):
     script = [
         calls("exec_command", '{"cmd": "echo hi", "max_output_tokens": 50.0, "yield_time_ms": 1000.0}'),
         calls("write_stdin", '{"session_id": 7.0}'),
         calls("shell", '{"command": ["echo", "ho"], "timeout_ms": 5000.0}'),
+        calls("shell", '{"command": ["echo", "hu"], "timeout_ms": -5}'),
     ]
     async with running(tmp_path, script, says("done")) as watched:
         await watched.turn()
-        first, second, third = [item.text() for item in watched.sent() if hasattr(item, "output")]
+        first, second, third, fourth = [item.text() for item in watched.sent() if hasattr(item, "output")]
         assert first.endswith("hi\n")
         assert second.startswith("unknown session id 7;")
         assert "ho" in third
+        assert "hu" in fourth
 
 
 def shells(watched) -> list[str]:

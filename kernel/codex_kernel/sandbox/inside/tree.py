@@ -7,6 +7,7 @@ import time
 
 _SIGHUP, _SIGKILL, _SIGSTOP = 1, 9, 19
 _GIVE_UP_S = 5.0
+_MOST_AT_ONCE = 1000
 
 
 def descendants(*, whole_namespace: bool) -> list[int]:
@@ -89,15 +90,15 @@ def outliving(patience_s: float, *, whole_namespace: bool) -> list[str]:
     names: list[str] = []
     while _collect_noting(names):
         if time.monotonic() >= deadline:
-            alive = [pid for pid in descendants(whole_namespace=whole_namespace) if _stat(pid)[1] != "Z"]
-            return names + [_stat(pid)[0] for pid in alive]
+            left = map(_stat, descendants(whole_namespace=whole_namespace))
+            return names + [name for name, state in left if state != "Z"]
         time.sleep(0.002)
     return names
 
 
 def _collect_noting(hung_up: list[str]) -> bool:
-    """Collect what has ended, and the names of what a hangup ended; whether anything is left."""
-    while True:
+    """Collect what has ended, and the names of what a hangup ended; whether anything may be left."""
+    for _ in range(_MOST_AT_ONCE):  # what forks as fast as it is collected must not keep us here
         try:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -107,6 +108,7 @@ def _collect_noting(hung_up: list[str]) -> bool:
         if found.si_code == os.CLD_KILLED and found.si_status == _SIGHUP:
             hung_up.append(_stat(found.si_pid)[0])
         os.waitpid(found.si_pid, 0)
+    return True
 
 
 def _stat(pid: int) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from codex_protocol.errors import ModelError, StreamClosed
-from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall
+from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall, Message, Reasoning
+from codex_protocol.token_usage import TokenUsage
 
 AT_A_LIMIT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
 """Why an answer ended that is not whole, in lower case: the words of OpenAI, Anthropic, Mistral and Google."""
@@ -38,6 +39,7 @@ class AcceptedItems:
         self._history = history
         self._before: set[str] | None = None
         self._by_key: dict[str, Item] = {}
+        self._said_something = False
         self.count = 0
 
     def accept(self, item: Item) -> Item | None:
@@ -57,9 +59,23 @@ class AcceptedItems:
                 raise StreamClosed(f"The provider sent two different items with the id {key.partition(':')[2]}.")
             self._by_key[key] = item
         self.count += 1
+        if not isinstance(item, Reasoning) and not (isinstance(item, Message) and not item.text()):
+            self._said_something = True
         if isinstance(item, FunctionCall | CustomToolCall):
             return self._with_new_call_id(item)
         return item
+
+    def check_not_empty(self, usage: TokenUsage | None) -> None:
+        """Tell an answer that holds nothing from one that a proxy made of what it could not read.
+
+        After the output of a call a model may have nothing to add.
+
+        Raises:
+            StreamClosed: Nothing was said to a message, and no token was counted.
+        """
+        asked = self._history and isinstance(self._history[-1], Message)
+        if asked and usage is None and not self._said_something:
+            raise StreamClosed("The provider's answer is empty: no text, no tool call, no token counted.")
 
     def _with_new_call_id(self, item: FunctionCall | CustomToolCall) -> Item:
         if self._before is None:
@@ -86,6 +102,22 @@ def garbled(data: bytes) -> StreamClosed:
     """The error for an event that cannot be read."""
     shown = data[:80].decode("utf-8", "replace")
     return StreamClosed(f"The provider's stream is garbled, at: {shown!r}.")
+
+
+def check_no_error(data: bytes) -> None:
+    """Look closer at an event of no known kind: some servers send their errors bare, and go on as if all was said.
+
+    Raises:
+        ModelError: It is one.
+    """
+    value = decode_leniently(data)
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if fields.get("object", "error") == "error" and "id" not in fields:
+        from codex_kernel.model.failures import error_object, stream_failure
+
+        error = error_object(fields)
+        if error["message"]:
+            raise stream_failure(error)
 
 
 def decode_leniently(data: bytes) -> object:

@@ -15,6 +15,7 @@ from codex_kernel.model.answer import (
     BROKEN_OFF,
     FILTERED,
     AcceptedItems,
+    check_no_error,
     count,
     cut_short,
     decode_leniently,
@@ -101,7 +102,7 @@ class ChatReader:
         if chunk.error:
             raise _failure(chunk.error)
         if chunk.choices is None and chunk.usage is None:
-            _check_no_error(data)
+            check_no_error(data)
         if chunk.usage is not None:
             self._usage = usage_of(chunk.usage) or self._usage
         if not self._response_id and isinstance(chunk.id, str):
@@ -126,6 +127,7 @@ class ChatReader:
         yield from (ItemDone(item) for item in accepted if item is not None)
         if self._cut_short:
             raise cut_short(self._finish_reason or "")
+        self._accepted.check_not_empty(self._usage)
         yield Completed(self._response_id, self._usage)
 
     @property
@@ -274,22 +276,6 @@ def _decode_slowly(data: bytes) -> _Chunk:
         return msgspec.convert(value, _Chunk)
     except (msgspec.ValidationError, RecursionError):
         raise garbled(data) from None
-
-
-def _check_no_error(data: bytes) -> None:
-    """Look closer at an event that is no chunk: some servers send their errors bare, and go on as if all was said.
-
-    Raises:
-        ModelError: It is one.
-    """
-    value = decode_leniently(data)
-    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    if fields.get("object", "error") == "error" and "id" not in fields:
-        from codex_kernel.model.failures import error_object, stream_failure
-
-        error = error_object(fields)
-        if error["message"]:
-            raise stream_failure(error)
 
 
 def _failure(error: Any) -> Exception:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from codex_kernel.model.answer import AcceptedItems, count, cut_short, decode_leniently, garbled
+from codex_kernel.model.answer import AcceptedItems, check_no_error, count, cut_short, decode_leniently, garbled
 from codex_kernel.model.interface import (
     Completed,
     Created,
@@ -57,6 +57,16 @@ class _Finished(msgspec.Struct, frozen=True):
     output: tuple[dict[str, Any], ...]
 
 
+class _Announced(msgspec.Struct, frozen=True):
+    """A call has begun to come."""
+
+    key: str
+
+
+class _TornItem(ItemDone, frozen=True):
+    """An item of which the model said only a part."""
+
+
 def parse_event(data: bytes) -> ResponseEvent | None:
     """The event in one event's data; None for kinds that say nothing new.
 
@@ -64,10 +74,12 @@ def parse_event(data: bytes) -> ResponseEvent | None:
         ModelError: The provider reports a failure or an answer cut short, or the data cannot be read.
     """
     parsed = _parse(data)
-    return parsed.completed if isinstance(parsed, _Finished) else parsed
+    if isinstance(parsed, _Finished):
+        return parsed.completed
+    return None if isinstance(parsed, _Announced) else parsed
 
 
-def _parse(data: bytes) -> ResponseEvent | _Finished | None:
+def _parse(data: bytes) -> ResponseEvent | _Finished | _Announced | None:
     try:
         wire = _decode(data)
     except _DECODE_ERRORS:
@@ -80,7 +92,9 @@ def _parse(data: bytes) -> ResponseEvent | _Finished | None:
         return delta_type(wire.delta) if type(wire.delta) is str else None
     match kind:
         case "response.output_item.done":
-            return ItemDone(read_item(_object(wire.item, data), data))
+            fields = _object(wire.item, data)
+            kind = _TornItem if fields.get("status") == "incomplete" else ItemDone
+            return kind(read_item(fields, data))
         case "response.completed" | "response.done":
             return _finished(wire.response, data)
         case "response.created":
@@ -93,19 +107,13 @@ def _parse(data: bytes) -> ResponseEvent | _Finished | None:
             raise _failure(_object(wire.response, data), "error")
         case "response.incomplete":
             raise cut_short(_reason(_object(wire.response, data)))
-        case "error":
+        case "error" | "response.error":
             raise _failure(_object(msgspec.Raw(data), data), None)
         case "":
-            return _untyped(data)
+            check_no_error(data)
+            return None
         case _:
             return None
-
-
-def _untyped(data: bytes) -> None:
-    """Raise if an event without a type is an error, as the Chat Completions API sends it."""
-    fields = _object(msgspec.Raw(data), data)
-    if fields.get("error"):
-        raise _failure(fields, None)
 
 
 def _decode_slowly(data: bytes) -> _Wire:
@@ -127,13 +135,14 @@ def _object(raw: msgspec.Raw, data: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _added(raw: msgspec.Raw) -> WebSearchStarted | None:
-    if b"web_search_call" not in bytes(raw):
+def _added(raw: msgspec.Raw) -> WebSearchStarted | _Announced | None:
+    if b"_call" not in bytes(raw):
         return None
     fields = _object(raw, bytes(raw))
-    if fields.get("type") != "web_search_call":
-        return None
-    return WebSearchStarted(str(fields.get("id") or ""))
+    item_id = str(fields.get("id") or "")
+    if fields.get("type") == "web_search_call":
+        return WebSearchStarted(item_id)
+    return _Announced(item_id or str(fields.get("call_id") or "")) if fields.get("type") in _CALLS else None
 
 
 def _finished(raw: msgspec.Raw, data: bytes) -> _Finished:
@@ -141,8 +150,8 @@ def _finished(raw: msgspec.Raw, data: bytes) -> _Finished:
     match response.get("status"):
         case "failed":
             raise _failure(response, "error")
-        case "incomplete":
-            raise cut_short(_reason(response))
+        case "incomplete" | "cancelled" as status:
+            raise cut_short(_reason(response) or status)
         case _:
             pass
     entries = response.get("output")
@@ -159,7 +168,8 @@ def usage_of(value: Any) -> TokenUsage | None:
         return None
     fields = cast("dict[str, Any]", value)
     input_details, output_details = fields.get("input_tokens_details"), fields.get("output_tokens_details")
-    used, made = count(fields, "input_tokens"), count(fields, "output_tokens")
+    used = count(fields, "input_tokens") or count(fields, "prompt_tokens")  # some proxies keep the other API's words
+    made = count(fields, "output_tokens") or count(fields, "completion_tokens")
     total = count(fields, "total_tokens") or used + made
     if not total:  # what servers send that do not count
         return None
@@ -196,8 +206,10 @@ class ResponsesReader:
         self._finished: _Finished | None = None
         self._unsettled_text = False
         """Text came that no finished item holds yet."""
+        self._announced: set[str] = set()
         self._calls = 0
         self._messages = 0
+        self._torn = False
 
     @property
     def done(self) -> bool:
@@ -219,7 +231,11 @@ class ResponsesReader:
         if isinstance(parsed, _Finished):
             self._finished = parsed
             return ()
+        if isinstance(parsed, _Announced):
+            self._announced.add(parsed.key)
+            return ()
         if isinstance(parsed, ItemDone):
+            self._torn = self._torn or isinstance(parsed, _TornItem)
             return self._item_done(parsed.item)
         return (parsed,)
 
@@ -228,6 +244,7 @@ class ResponsesReader:
 
         Raises:
             StreamClosed: The stream ended before the answer was complete.
+            ModelError: The provider cut an item short.
         """
         if self._finished is None:
             raise StreamClosed("The stream ended before the response was complete.")
@@ -235,6 +252,11 @@ class ResponsesReader:
             yield from self._item_done(read_item(fields, _encoder.encode(fields)))
         if self._unsettled_text:
             raise StreamClosed("The provider sent text, and ended the response without it.")
+        if len(self._announced) > self._calls:
+            raise StreamClosed("The provider announced a tool call, and ended the response without it.")
+        if self._torn:
+            raise cut_short("an incomplete item")
+        self._accepted.check_not_empty(self._finished.completed.usage)
         yield self._finished.completed
 
     def _only_at_the_end(self, output: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -36,8 +36,11 @@ def read_item(fields: dict[str, Any], data: bytes) -> Item:
             return _reasoning(fields)
         case "message":
             fields["content"] = _message_parts(fields.get("content"))
-        case "function_call" if isinstance(fields.get("arguments"), dict):  # some servers send the object itself
-            fields["arguments"] = encode_json(fields["arguments"]).decode()
+            fields.setdefault("role", "assistant")
+        case "function_call":
+            if isinstance(fields.get("arguments"), dict):  # some servers send the object itself
+                fields["arguments"] = encode_json(fields["arguments"]).decode()
+            fields["call_id"] = fields.get("call_id") or ""  # it will be given one
         case _:
             pass
     try:
@@ -84,7 +87,9 @@ def _known_part(part: Any) -> Any:
     match fields.get("type"):
         case "refusal":
             return {"type": "output_text", "text": fields.get("refusal")}
-        case "input_text" | "output_text" | "input_image" | "reasoning_text" | "text":
+        case "text":
+            return {"type": "output_text", "text": fields.get("text")}
+        case "input_text" | "output_text" | "input_image":
             return fields
         case _:
             return None

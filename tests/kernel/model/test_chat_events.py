@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from codex_kernel.model.chat_events import ChatReader
 from codex_kernel.model.interface import Completed, ItemDone, RawReasoningDelta, ResponseEvent, TextDelta
 from codex_protocol.errors import ContextWindowExceeded, ModelError, RetryableModelError, StreamClosed
-from codex_protocol.items import CustomToolCall, FunctionCall, Message, Reasoning, ReasoningText, assistant_message
+from codex_protocol.items import (
+    CustomToolCall,
+    FunctionCall,
+    Item,
+    Message,
+    Reasoning,
+    ReasoningText,
+    assistant_message,
+    user_message,
+)
 from codex_protocol.token_usage import TokenUsage
 
 DONE = b"[DONE]"
@@ -36,8 +45,8 @@ def tools(*calls: dict[str, Any], finish: str | None = None) -> bytes:
     return chunk({"tool_calls": list(calls)}, finish)
 
 
-def read(*data: bytes, freeform: frozenset[str] = frozenset()) -> list[ResponseEvent]:
-    reader = ChatReader((), freeform)
+def read(*data: bytes, freeform: frozenset[str] = frozenset(), history: tuple[Item, ...] = ()) -> list[ResponseEvent]:
+    reader = ChatReader(history, freeform)
     found: list[ResponseEvent] = []
     for event in data:
         found += reader.feed(event)
@@ -244,6 +253,13 @@ def test_an_answer_that_broke_off_is_asked_for_again(reason: str) -> None:
 def test_an_announced_call_that_does_not_come_is_no_success(reason: str) -> None:
     with pytest.raises(StreamClosed, match="sent none"):
         read(text("a"), chunk({"tool_calls": []}, reason), DONE)
+
+
+def test_an_empty_answer_to_a_message_is_no_success_unless_tokens_were_counted() -> None:
+    with pytest.raises(StreamClosed, match="empty"):
+        read(chunk({"content": ""}), STOP, DONE, history=(user_message("hi"),))
+    counted = json.dumps({"choices": [], "usage": {"completion_tokens": 3}}).encode()
+    assert len(read(STOP, counted, DONE, history=(user_message("hi"),))) == 1
 
 
 def test_unknown_finish_reasons_end_the_answer() -> None:

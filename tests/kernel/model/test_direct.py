@@ -14,6 +14,7 @@ from codex_kernel.model.exchange import HttpClient, HttpFault, Silence, Unsendab
 from codex_kernel.model.http import make_client
 from codex_kernel.model.interface import Completed, Retrying
 from codex_protocol.errors import ModelError, StreamClosed
+from codex_protocol.token_usage import TokenUsage
 from tests.support.certificates import self_signed
 from tests.support.http_client import PROMPT, collect, make
 from tests.support.model_server import ModelServer
@@ -250,7 +251,7 @@ async def test_a_server_that_falls_silent_in_the_middle_breaks_the_stream_off() 
 
 
 async def test_pings_keep_a_slow_answer_alive() -> None:
-    end = b'data: {"type":"response.completed","response":{"id":"r"}}\n\n'
+    end = b'data: {"type":"response.completed","response":{"id":"r","usage":{"total_tokens":1}}}\n\n'
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -264,7 +265,7 @@ async def test_pings_keep_a_slow_answer_alive() -> None:
 
     async with server(handler) as url:
         events = await collect(make(DirectClient(no_tls), base_url=url, stream_idle_timeout_ms=150))
-        assert events == [Completed("r", None)]
+        assert events == [Completed("r", TokenUsage(total_tokens=1))]
 
 
 async def test_the_servers_answers_reach_the_caller_over_real_sockets_and_one_connection() -> None:

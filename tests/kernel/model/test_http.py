@@ -11,6 +11,7 @@ from codex_kernel.model.http import HttpLease, is_loopback, make_client, uses_pr
 from codex_kernel.model.interface import Completed
 from codex_kernel.model.through_httpx import import_httpx
 from codex_protocol.errors import ConfigError, ModelError, StreamClosed
+from codex_protocol.token_usage import TokenUsage
 from tests.support.http_client import collect, make
 from tests.support.one_request import request_of, server
 
@@ -36,7 +37,7 @@ async def test_requests_go_through_the_proxy_the_system_names(monkeypatch: pytes
 
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await request_of(reader))
-        end = b'data: {"type":"response.completed","response":{"id":"r"}}\n\n'
+        end = b'data: {"type":"response.completed","response":{"id":"r","usage":{"total_tokens":1}}}\n\n'
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%b" % (len(end), end)
         )
@@ -46,7 +47,7 @@ async def test_requests_go_through_the_proxy_the_system_names(monkeypatch: pytes
         monkeypatch.setenv("http_proxy", url.removesuffix("/v1"))
         monkeypatch.delenv("no_proxy", raising=False)
         client = make(make_client(not uses_proxy("http://provider.test/v1")))
-        assert await collect(client) == [Completed("r", None)]
+        assert await collect(client) == [Completed("r", TokenUsage(total_tokens=1))]
     assert seen[0].startswith(b"POST http://provider.test/v1/responses HTTP/1.1")
 
 

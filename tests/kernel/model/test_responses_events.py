@@ -25,7 +25,16 @@ from codex_protocol.errors import (
     StreamClosed,
     UsageLimitReached,
 )
-from codex_protocol.items import FunctionCall, Item, Message, OtherItem, Reasoning, assistant_message, user_message
+from codex_protocol.items import (
+    FunctionCall,
+    FunctionCallOutput,
+    Item,
+    Message,
+    OtherItem,
+    Reasoning,
+    assistant_message,
+    user_message,
+)
 from codex_protocol.token_usage import TokenUsage
 
 MESSAGE = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
@@ -87,6 +96,7 @@ def test_usage_is_read_with_missing_null_and_odd_details() -> None:
     assert usage(input_tokens=10, output_tokens=5, input_tokens_details=None) == TokenUsage(
         input_tokens=10, output_tokens=5, total_tokens=15
     )
+    assert usage(prompt_tokens=10, completion_tokens=5) == TokenUsage(input_tokens=10, output_tokens=5, total_tokens=15)
     assert usage(input_tokens="many", output_tokens=-3, total_tokens=7) == TokenUsage(total_tokens=7)
 
 
@@ -128,6 +138,7 @@ def test_reasoning_in_an_odd_form_costs_no_answer(
     ("item", "expected"),
     [
         ({**MESSAGE, "content": "hi"}, assistant_message("hi")),
+        ({"type": "message", "content": [{"type": "text", "text": "hi"}]}, assistant_message("hi")),
         ({**CALL, "arguments": {"x": 1}}, FunctionCall(id="fc_1", name="f", arguments='{"x":1}', call_id="c1")),
     ],
 )
@@ -204,9 +215,18 @@ def test_a_failure_is_raised_as_what_it_means(
         assert getattr(caught.value, "retry_after_s", None) == wait
 
 
-def test_an_error_without_a_type_is_still_one() -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"error": {"message": "upstream died", "type": "server_error"}},
+        {"error": "upstream died"},
+        {"message": "upstream died"},
+        {"type": "response.error", "error": {"message": "upstream died"}},
+    ],
+)
+def test_an_error_of_another_form_is_still_one(event: Any) -> None:
     with pytest.raises(RetryableModelError, match="upstream died"):
-        parse_event(b'{"error":{"message":"upstream died","type":"server_error"}}')
+        parse_event(json.dumps(event).encode())
 
 
 def test_a_failure_without_an_error_object_is_still_one() -> None:
@@ -283,6 +303,40 @@ def test_an_end_that_tells_of_more_calls_than_came_is_no_success() -> None:
     end = data("response.completed", response={"id": "r", "output": [CALL, {**CALL, "call_id": "c2"}]})
     with pytest.raises(StreamClosed, match="1 of 2 tool calls"):
         read(done(CALL), end)
+
+
+def test_a_call_that_was_announced_and_does_not_come_is_no_success() -> None:
+    begun = data("response.output_item.added", item={**CALL, "arguments": "", "status": "in_progress"})
+    assert len(read(begun, done(CALL), COMPLETED)) == 2
+    with pytest.raises(StreamClosed, match="announced a tool call"):
+        read(begun, done(MESSAGE), COMPLETED)
+
+
+@pytest.mark.parametrize("item", [MESSAGE, CALL])
+def test_an_item_that_is_not_complete_is_no_success(item: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="incomplete"):
+        read(done({**item, "status": "incomplete"}), COMPLETED)
+
+
+def test_a_cancelled_response_is_no_success() -> None:
+    with pytest.raises(ModelError, match="cancelled"):
+        read(done(MESSAGE), data("response.completed", response={"id": "r", "status": "cancelled"}))
+
+
+def test_an_empty_answer_to_a_message_is_no_success_unless_tokens_were_counted() -> None:
+    empty = done({**MESSAGE, "content": []})
+    with pytest.raises(StreamClosed, match="empty"):
+        read(empty, COMPLETED, history=(user_message("hi"),))
+    counted = data("response.completed", response={"id": "r", "usage": {"output_tokens": 3}})
+    assert len(read(empty, counted, history=(user_message("hi"),))) == 2
+    assert len(read(empty, COMPLETED, history=(FunctionCallOutput(call_id="c0", output="done"),))) == 2
+
+
+def test_a_call_without_a_call_id_gets_one() -> None:
+    (first, _) = read(done({"type": "function_call", "name": "f", "arguments": "{}"}), COMPLETED)
+    assert isinstance(first, ItemDone)
+    assert isinstance(first.item, FunctionCall)
+    assert first.item.call_id.startswith("call_")
 
 
 @pytest.mark.parametrize("events", [[], [done({**MESSAGE, "content": []})], [done({**MESSAGE, "content": None})]])

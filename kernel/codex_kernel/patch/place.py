@@ -117,7 +117,8 @@ class _Finder:
         old = chunk.old()
         if (hit := self._haystack.find(old, start, at_end=at_end)) is not None:
             return hit, chunk.body
-        fewest = max(1, len(old) - _blank_at_end(old))
+        blank = _blank_at_end(old)
+        fewest = max(1, len(old) - (blank if blank < len(old) else 1))  # blank lines alone tell no place
         if at_end:
             fitting = fewest + _blank_at_end(self._lines)
         else:  # with fewer lines it is found wherever it is with more
@@ -202,7 +203,7 @@ def _blank_at_end(lines: Sequence[str]) -> int:
 
 
 def _without_last_old(body: Sequence[str], count: int) -> Sequence[str]:
-    """The body without its last, blank, old lines, and without a blank last new line for each that was no context."""
+    """The body without its last, blank, old lines, and without as many blank lines at the end of the new ones."""
     lines = list(body)
     after: list[str] = []
     """Reversed."""
@@ -212,8 +213,12 @@ def _without_last_old(body: Sequence[str], count: int) -> Sequence[str]:
             after.append(line)
             continue
         count -= 1
-        if line[0] == " " and after:
+        if line[0] == " " and not after:
+            continue
+        if line[0] == " ":
             after.append("+")  # it stands before lines that are added
-        elif line[0] == "-" and (rest := after or lines) and rest[0 if after else -1] == "+":
-            rest.pop(0 if after else -1)
+        if after[:1] == ["+"]:
+            del after[0]
+        elif not after and lines[-1:] == ["+"]:
+            del lines[-1]
     return [*lines, *reversed(after)]

@@ -117,6 +117,7 @@ RESULTS = {
     ),
     "a scope that says nothing": (b"a\nb\n", ["@@ ... @@", "-b", "+c"], b"a\nc\n"),
     "an added blank line before a blank line too many": (b"a\nc\n", ["-a", "+b", "+", ""], b"b\n\nc\n"),
+    "a blank line too many before an added one": (b"a\nc\n", [" a", "", "+"], b"a\n\nc\n"),
     "blank lines too many, one of them there": (b"a\n\nb\n", [" a", *[""] * 5, "+c"], b"a\n\n\n\n\n\nc\nb\n"),
     "blank lines too many at the end": (b"a\n\n", ["-a", "+c", *[""] * 5, "*** End of File"], b"c\n\n"),
     "a blank line too many, with blanks": (b"a\nb\n", [" a", "-b", "+c", "   "], b"a\nc\n"),
@@ -224,6 +225,7 @@ REFUSED = {
     "done already": (b"one\ntwo\n", ["-1", "-2", "+one", "+two"], ["The new lines are at line 1 already"]),
     "a removed line that never was": (b"a\n", [" a", "-b"], ["The most similar place"]),
     "a removed line that is gone": (b"a\nc\n", [" a", "-b", " c"], ["The new lines are at line 1 already"]),
+    "more blank lines alone than there are": (b"a\n\nb\n", ["@@", "", "", "+x", ""], ["does not fit"]),
     "empty file": (b"", ["-a"], ["the file is empty"]),
     "bytes that are not UTF-8 in another order": (
         b"\xe9a \xfcb\n",

@@ -77,6 +77,13 @@ class Haystack:
         hit = self._find_in_pass(0, pattern, 0) if pattern else None
         return hit if hit is not None and self._find_in_pass(0, pattern, hit + 1) is None else None
 
+    def find_again(self, pattern: Sequence[str], hit: int) -> int | None:
+        """Index of the first line of the next hit after `hit`, compared no more forgivingly than that one was."""
+        for number in range(len(PASSES)):
+            if self._find_in_pass(number, pattern, hit) == hit:
+                return self._find_in_pass(number, pattern, hit + 1)
+        return None
+
     def _find_in_pass(self, number: int, pattern: Sequence[str], start: int) -> int | None:
         if number not in self._passes:
             self._passes[number] = self._encode(PASSES[number])
@@ -116,12 +123,13 @@ class Beginnings:
         """Tells at once of most beginnings that there is none."""
 
     def find(self, beginning: str, start: int) -> int | None:
-        """Index of the first line at or after `start` that begins so."""
+        """Index of the first line at or after `start` that begins so, with a whole last word."""
         after = bisect_left(self._sorted, beginning)
         if after == len(self._sorted) or not self._sorted[after].startswith(beginning):
             return None
-        hit = self._text.find("\n" + beginning, self._ends[start])
-        return bisect_left(self._ends, hit) if hit >= 0 else None
+        words = re.compile("\n" + re.escape(beginning) + (r"(?!\w)" if re.match(r"\w", beginning[-1]) else ""))
+        hit = words.search(self._text, self._ends[start])
+        return bisect_left(self._ends, hit.start()) if hit else None
 
 
 def seek_sequence(lines: Sequence[str], pattern: Sequence[str], start: int = 0, *, at_end: bool = False) -> int | None:

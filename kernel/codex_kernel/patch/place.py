@@ -22,9 +22,11 @@ from codex_kernel.patch.text import FileText, readable
 from codex_kernel.patch.unreadable import shows_unreadable, with_bytes
 from codex_protocol.errors import PatchError
 
-_LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<rest>.*)"
+_LINE_NUMBERS = r"-\d+(?:,\d+)? \+\d+(?:,\d+)? ?@@ ?(?P<rest>.*)"
+_FIRST_LINE = r"(?:-|lines? )(?P<number>\d+)"
 _SAYS_NOTHING = r"(?:lines? )?[\d\s,:.…@+-]*"
 """An anchor of numbers, dots and signs alone: what stands for a place nobody looked up."""
+_LONGEST_NUMBER = 10
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -72,6 +74,8 @@ class _Finder:
             return Placed(start, self._with_bytes(chunk.body, (), name), chunk.final_newline)
         start = self._search_start(chunk)
         hit, body = (None, chunk.body) if start is None else self._find(chunk, start)
+        if start is not None and hit is not None and chunk.anchors and not chunk.at_end:
+            hit = self._by_line_number(name, chunk, body, start, hit)
         if hit is None:
             hit, body = self._only_place(chunk, old), chunk.body
         if hit is None and start is None:
@@ -110,6 +114,36 @@ class _Finder:
         at = bisect(self._taken, (start, end))
         above, below = self._taken[max(0, at - 1) : at], self._taken[at : at + 1]
         return all(taken[1] <= start for taken in above) and all(end <= taken[0] for taken in below)
+
+    def _by_line_number(self, name: str, chunk: Chunk, body: Sequence[str], start: int, hit: int) -> int:
+        """The hit that the anchors' line numbers mean, where there are several."""
+        old = tuple(line[1:] for line in body if line[0] != "+")
+        for anchor in chunk.anchors:
+            numbers = re.match(_FIRST_LINE, anchor.strip(), re.IGNORECASE)
+            wanted = int(numbers["number"]) - 1 if numbers and len(numbers["number"]) < _LONGEST_NUMBER else -1
+            if wanted > hit and self._haystack.find(old, start=wanted) == wanted:
+                return wanted
+            if wanted == hit:
+                return hit
+        again = self._haystack.find_again(old, hit)
+        if again is not None and self._leave_open(chunk.anchors, hit, again):
+            raise PatchError(
+                f"{name} fits at line {hit + 1} and at line {again + 1}, and its @@ line does not tell which. "
+                "Put a whole line that stands above the place behind @@."
+            )
+        return hit
+
+    def _leave_open(self, anchors: Sequence[str], hit: int, again: int) -> bool:
+        """Whether the anchors fit a place as well as another below it."""
+        if all(self._says_nothing(anchor) for anchor in anchors):
+            return True
+        if self._beginnings is None or self._haystack.find((anchors[-1],)) is not None:
+            return False  # a whole line: the first place below it is meant
+        named_again = self._beginnings.find(anchors[-1].strip(), hit + 1)
+        return named_again is not None and named_again <= again
+
+    def _says_nothing(self, anchor: str) -> bool:
+        return _readings(anchor) == ("",) and self._haystack.find((anchor,)) is None
 
     def _find(self, chunk: Chunk, start: int) -> tuple[int | None, Sequence[str]]:
         """The first hit; blank lines at the chunk's end are given up when they are what does not fit."""

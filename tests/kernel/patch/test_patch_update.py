@@ -121,7 +121,27 @@ RESULTS = {
     "blank lines too many, one of them there": (b"a\n\nb\n", [" a", *[""] * 5, "+c"], b"a\n\n\n\n\n\nc\nb\n"),
     "blank lines too many at the end": (b"a\n\n", ["-a", "+c", *[""] * 5, "*** End of File"], b"c\n\n"),
     "a blank line too many, with blanks": (b"a\nb\n", [" a", "-b", "+c", "   "], b"a\nc\n"),
+    "beginning of the scope's line, whole words": (
+        b"def get_all():\n  a\ndef get():\n  a\n",
+        ["@@ def get", "-  a", "+  b"],
+        b"def get_all():\n  a\ndef get():\n  b\n",
+    ),
+    "beginning of one scope, the lines below it twice": (
+        b"class A(B):\n  a\nclass C(D):\n  a\n",
+        ["@@ class A", "-  a", "+  b"],
+        b"class A(B):\n  b\nclass C(D):\n  a\n",
+    ),
     "line numbers of a unified diff": (b"a\nb\n", ["@@ -2,1 +2,1 @@", "-b", "+c"], b"a\nc\n"),
+    "line numbers tell which of two": (
+        b"x\na\nb\na\nb\n",
+        ["@@ -4,2 +4,2 @@", " a", "-b", "+c"],
+        b"x\na\nb\na\nc\n",
+    ),
+    "a scope's line tells more than a number": (
+        b"a\nf\na\ng\na\n",
+        ["@@ -1,1 +1,1 @@ f", "-a", "+b"],
+        b"a\nf\nb\ng\na\n",
+    ),
     "scope after line numbers": (b"f\nx\ng\nx\n", ["@@ -4,1 +4,1 @@ g", "-x", "+y"], b"f\nx\ng\ny\n"),
     "two empty lines at the end are kept": (b"a\n\n", ["-a", "+b"], b"b\n\n"),
     "context keeps the file's spelling": (
@@ -238,6 +258,17 @@ REFUSED = {
         ["U+FFFD where the file has bytes"],
     ),
     "bytes that are not UTF-8 in a new line": (b"\xe9a\n", ["+\ufffda"], ["U+FFFD where the file has bytes"]),
+    "line numbers that tell neither of two": (
+        b"a\nx\na\n",
+        ["@@ -2 +2 @@", "-a", "+b"],
+        ["fits at line 1 and at line 3", "does not tell which"],
+    ),
+    "beginning of two scopes' lines": (
+        b"def f(a):\n  x\ndef f(b):\n  x\n",
+        ["@@ def f", "-  x"],
+        ["fits at line 2 and at line 4"],
+    ),
+    "dots that tell neither of two": (b"a\nx\na\n", ["@@ ...", "-a", "+b"], ["fits at line 1 and at line 3"]),
     "lines end with CR": (b"a\rb\r", ["-b"], ["end with CR alone"]),
     "nothing alike": (b"x\n", ["-completely different"], ["Read the file again"]),
 }

@@ -61,6 +61,10 @@ def field(shared: Workbench, page: Page) -> Page:
     return page
 
 
+def tile(page: Page, name: str):
+    return page.locator(".tile").filter(has=page.locator(".name", has_text=name)).first
+
+
 def options(page: Page) -> list[str]:
     return page.get_by_role("option").all_inner_texts()
 
@@ -222,6 +226,59 @@ def test_up_brings_back_what_was_written_also_in_other_threads_and_other_tabs(fi
     page.keyboard.type("a draft")
     page.keyboard.press("ArrowUp")
     expect(message(page)).to_have_value("a draft")
+
+
+def test_what_is_written_while_a_thread_opens_is_for_that_one(field: Page) -> None:
+    page = field
+    answered(page, "where it goes")
+    first = page.url
+    page.keyboard.type("begun")
+    page.keyboard.press("Alt+n")
+    expect(message(page)).to_have_value("")
+    expect(page).not_to_have_url(first)
+    page.keyboard.type("draft of two")
+    second = page.url
+    tile(page, "where it goes").evaluate(
+        """tile => {  // all at once, so that nothing can come from the server in between
+          tile.click()
+          const field = document.querySelector('textarea')
+          field.value += ' and ended'
+          field.dispatchEvent(new Event('input'))
+          field.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))
+        }"""
+    )
+    expect(page.locator("article.user .said")).to_have_text(["where it goes", "begun and ended"])
+    expect(page).to_have_url(first)
+    expect(message(page)).to_have_value("")
+    settled(page)
+    page.goto(second)
+    expect(message(page)).to_have_value("draft of two")
+    expect(page.locator("article.user")).to_have_count(0)
+
+
+def test_a_message_that_could_not_be_sent_comes_back_to_its_own_thread(workbench: Workbench, page: Page) -> None:
+    opened(page, workbench.start(*SETTINGS))
+    answered(page, "the one")
+    page.keyboard.press("Alt+n")
+    expect(page.locator("article.user")).to_have_count(0)
+    answered(page, "the other")
+    tile(page, "the one").click()
+    said = page.locator("article.user .said")
+    expect(said).to_have_text(["the one"])
+    expect(tile(page, "the other")).to_be_visible()
+    workbench.stop()
+    expect(page.get_by_text("no connection")).to_be_visible()
+    send(page, "not lost")
+    expect(message(page)).to_have_value("")
+    tile(page, "the other").click()
+    expect(page.locator(".toast")).to_contain_text("Not sent")
+    expect(message(page)).to_have_value("")
+    workbench.start(*SETTINGS)
+    expect(page.get_by_text("● connected")).to_be_visible()
+    expect(said).to_have_text(["the other"])
+    tile(page, "the one").click()
+    expect(said).to_have_text(["the one"])
+    expect(message(page)).to_have_value("not lost")
 
 
 def test_each_thread_keeps_its_draft_also_for_a_new_tab(field: Page) -> None:

@@ -11,6 +11,9 @@ import {commandAt, tokenAt} from '/assets/tokens.js'
 const IMAGE = /\.(png|jpe?g|gif|webp)$/i
 const HINT = '@ file   / command   $ skill'
 
+// What was written for a thread and not sent.
+const drafted = thread => { try { return JSON.parse(remembered(`draft.${thread}`) || '{}') } catch { return {} } }
+
 export class Composer {
   // `ask(message)`: of the server; `send(message)`: to the thread; `registry`: the commands.
   constructor({ask, send, registry, failed}) {
@@ -44,6 +47,14 @@ export class Composer {
 
   get empty() { return !this.text.value && !this.files.files.length }
 
+  // Another thread is asked for: what is written from now on is for that one, though it is not there yet.
+  turn(thread) {
+    if (thread === this.thread) return
+    this.busy = false   // turns of the thread before are not its own
+    this.state({busy: false}, true)
+    this.show(thread.startsWith('0') ? thread : '')
+  }
+
   // Show the draft of a thread. What was written before there was a thread comes along.
   show(thread) {
     if (thread === this.thread) return
@@ -52,7 +63,7 @@ export class Composer {
     this.offers = {prompts: [], skills: []}
     this.loaded = false
     this.queue.show(thread)
-    if (!comes) this.restore(remembered(`draft.${thread}`))
+    if (!comes) this.restore(drafted(thread))
     else this.keepDraft()
     if (document.activeElement === this.text) this.load()
     this.fit()
@@ -61,7 +72,7 @@ export class Composer {
   // The field with this text and these files, for a thread that is yet to be shown.
   carry(text, files) {
     this.thread = ''
-    this.restore('')
+    this.restore({})
     this.fill(text, files)
   }
 
@@ -117,9 +128,13 @@ export class Composer {
     if (message) this.deliver(message)
   }
 
-  // The message that is in the field, which is empty then; null when there is none, or a prompt cannot be used.
+  // The message that is in the field, which is empty then; null when there is none, a prompt cannot be used, or the
+  // thread was left meanwhile.
   async message() {
+    const {thread} = this
+    const left = () => thread && thread !== this.thread
     await this.files.settled()
+    if (left()) return null
     const written = this.text.value.trim()
     const files = this.files.files
     let text = this.pastes.expand(written)
@@ -127,15 +142,18 @@ export class Composer {
     const prompt = /^\/(\S+)(?:\s+([\s\S]*))?$/.exec(text)
     if (prompt && this.offers.prompts.some(({name}) => name === prompt[1])) {
       try { text = await this.ask({type: 'expand', name: prompt[1], argument: prompt[2] || ''}) } catch (error) { this.failed(error.message); return null }
+      if (left()) return null
     }
     if (written) this.past.add(this.pastes.expand(written))
     this.clear()
     return {id: newId(), text, files}
   }
 
-  async deliver({id, text, files}) {
-    try { await this.send({id, text, files: (files || []).map(file => file.id ? {id: file.id} : {path: file.path})}) } catch (error) {
-      if (this.empty) this.fill(text, files)
+  async deliver({id, text, files = []}) {
+    const {thread} = this
+    try { await this.send({id, text, files: files.map(file => file.id ? {id: file.id} : {path: file.path})}) } catch (error) {
+      if (!thread || thread === this.thread) this.fill([text, this.text.value].filter(Boolean).join('\n'), [...files, ...this.files.files])
+      else this.keepFor(thread, text, files)
       this.failed(error.message)
     }
   }
@@ -150,15 +168,20 @@ export class Composer {
 
   // Drafts
 
-  restore(kept) {
-    let draft = {}
-    try { draft = JSON.parse(kept || '{}') } catch {}
+  restore(draft) {
     this.pastes = new Pastes(draft.pastes)
     this.files.set(draft.files)
     this.text.value = draft.text || ''
   }
 
+  // A message that came back after its thread was left stands in that thread's field when it is shown again.
+  keepFor(thread, text, files) {
+    const draft = drafted(thread)
+    remember(`draft.${thread}`, JSON.stringify({...draft, text: [text, draft.text].filter(Boolean).join('\n'), files: [...files, ...(draft.files || [])]}))
+  }
+
   keepDraft() {
+    if (!this.thread) return
     const draft = {text: this.text.value, pastes: [...this.pastes.kept], files: this.files.files}
     remember(`draft.${this.thread}`, this.empty ? '' : JSON.stringify(draft))
   }

@@ -16,12 +16,24 @@ export class Link {
   }
 
   open(thread) {
+    this.leave()
     this.thread = thread
     this.boot = ''
     this.n = 0
     this.shown = false
     if (this.socket && this.socket.readyState === WebSocket.OPEN) this.hello()
     else this.connect()
+  }
+
+  // What was asked of the thread before goes to no other one.
+  leave() {
+    for (const [ref, asked] of this.waiting) {
+      if (FREE.has(asked.message.type)) continue
+      asked.again = false
+      if (asked.sent && this.socket?.readyState === WebSocket.OPEN) continue   // its answer is on the way
+      this.waiting.delete(ref)
+      asked.reject(new Error(asked.sent ? 'The connection was lost; look whether it arrived before you send it again.' : 'Not sent: another thread was opened first.'))
+    }
   }
 
   // For good.

@@ -116,6 +116,7 @@ function go(thread) {
   conversation.reset([], false)
   questions.set([])
   link.open(thread)
+  composer.turn(thread)
   back()
 }
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from codex_kernel.model.interface import ToolSpec, WebSearchTool
 from codex_kernel.tools.apply_patch import ApplyPatch
-from codex_kernel.tools.exec_command import ExecCommand, WriteStdin
+from codex_kernel.tools.exec_command import ExecCommand
 from codex_kernel.tools.shell import Shell
 from codex_kernel.tools.update_plan import UpdatePlan
 from codex_kernel.tools.view_image import ViewImage
+from codex_kernel.tools.write_stdin import WriteStdin
 from codex_protocol.items import CustomToolCall, FunctionCall, ToolCallItem
 
 if TYPE_CHECKING:

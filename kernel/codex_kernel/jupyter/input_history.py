@@ -125,9 +125,13 @@ def _connect(file: Path | None) -> sqlite3.Connection:
     if not file.exists():
         file.touch(0o600)
     base = sqlite3.connect(file, timeout=1)
-    base.execute("PRAGMA journal_mode=WAL")
-    base.execute("PRAGMA synchronous=NORMAL")
-    base.executescript(_SCHEMA)
+    try:
+        base.execute("PRAGMA journal_mode=WAL")
+        base.execute("PRAGMA synchronous=NORMAL")
+        base.executescript(_SCHEMA)
+    except BaseException:
+        base.close()
+        raise
     return base
 
 

@@ -143,7 +143,7 @@ REFUSED = {
     "slash at the end": (["*** Add File: new/", "+x"], "cannot add new/: it is a directory"),
     "below a file": (["*** Add File: a/b", "+x"], "a part of its path is a file"),
     "below a file of this patch": (["*** Add File: n", "+x", "*** Add File: n/b", "+x"], "makes .*/n a file"),
-    "zero byte": (["*** Add File: n\0", "+x"], "cannot add n\0: embedded null byte"),
+    "zero byte": (["*** Add File: n\0", "+x"], "cannot add n\0: .*embedded null"),
     "long name": (["*** Add File: " + "n" * 300, "+x"], "File name too long"),
     "pipe": (["*** Update File: pipe", "@@", "-a"], "cannot update pipe: not a regular file"),
     "link to itself": (["*** Update File: loop", "@@", "-loop", "+x"], "cannot update loop: Too many levels"),

@@ -158,7 +158,11 @@ def status_failure(status: int, body: bytes, place: str) -> ModelError:
         )
     if message:
         return ModelError(f"unexpected status {status_line(status)}: {message}", status=status)
-    mend = "; check the provider's base_url" if status in _WRONG_PLACE else ""
+    mend = ""
+    if status in _WRONG_PLACE:  # a wrong path, or an API that the server does not speak
+        mend = "; check the provider's base_url and wire_api"
+    elif status == 407:
+        mend = "; name user and password in the proxy's variable, as http://USER:PASSWORD@HOST:PORT"
     return ModelError(f"unexpected status {status_line(status)} from {place}{mend}", status=status)
 
 

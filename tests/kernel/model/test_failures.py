@@ -56,8 +56,9 @@ def test_facts_beside_the_message_are_kept() -> None:
     ("status", "body", "kind", "text"),
     [
         (400, {"error": {"message": "bad"}}, ModelError, "unexpected status 400 Bad Request: bad"),
-        (404, {}, ModelError, "unexpected status 404 Not Found from http://x/v1; check the provider's base_url"),
+        (404, {}, ModelError, "status 404 Not Found from http://x/v1; check the provider's base_url and wire_api"),
         (404, {"detail": "Not Found"}, ModelError, "404 Not Found from http://x/v1; check the provider's base_url"),
+        (407, {}, ModelError, "http://USER:PASSWORD@HOST:PORT"),
         (403, {"error": "403 Forbidden"}, ModelError, "unexpected status 403 Forbidden from http://x/v1"),
         (799, {}, ModelError, "unexpected status 799"),
         (400, {"error": {"message": "m", "code": "context_length_exceeded"}}, ContextWindowExceeded, "m"),

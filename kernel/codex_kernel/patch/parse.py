@@ -134,7 +134,7 @@ class _Parser:
     def patch(self) -> Patch:
         hunks: list[Hunk] = []
         while self._skip_markers():
-            hunks.append(self._hunk())
+            hunks.append(self._hunk(hunks[-1] if hunks else None))
         return Patch(tuple(hunks))
 
     def _skip_markers(self) -> bool:
@@ -173,19 +173,31 @@ class _Parser:
         header = re.fullmatch(_HEADER, line, re.IGNORECASE)
         return (header["verb"].lower(), header["path"]) if header else ("", "")
 
-    def _hunk(self) -> Hunk:
+    def _hunk(self, above: Hunk | None) -> Hunk:
         number = self._at + 1
         verb, path = self._header()
         if verb in ("", "move to"):
             raise PatchSyntaxError(
                 f"'{self._lines[self._at].strip()}' is not a valid hunk header. Valid hunk headers: "
-                f"'{ADD}{{path}}', '{DELETE}{{path}}', '{UPDATE}{{path}}'",
+                f"'{ADD}{{path}}', '{DELETE}{{path}}', '{UPDATE}{{path}}'{self._advice(above)}",
                 number,
             )
         self._at += 1
         if verb == "add file":
             return self._add(path)
         return DeleteFile(path) if verb == "delete file" else self._update(path, number)
+
+    def _advice(self, above: Hunk | None) -> str:
+        """What else to say of a line that is no header, by what stands above it."""
+        if self._lines[self._at].startswith("***"):
+            return ""
+        match above:
+            case AddFile():
+                return f". Every line of the added file {above.path} starts with '+'"
+            case DeleteFile():
+                return f". No lines follow '{DELETE}{above.path}': the whole file goes"
+            case _:
+                return ""
 
     def _skip_unified_header(self, path: str) -> None:
         """Pass over a unified diff's header for the same file; anything like it that may be content stays."""
@@ -257,7 +269,9 @@ class _Parser:
             self._at += 1
         if self._at == start and not first:
             raise PatchSyntaxError(
-                f"Expected update hunk to start with a @@ context marker, got: '{self._lines[start]}'", start + 1
+                f"Expected update hunk to start with a @@ context marker, got: '{self._lines[start]}'. "
+                "If this is a line of context, put a space in front of it",
+                start + 1,
             )
         body, final_newline = self._body()
         if not body:

@@ -3,6 +3,7 @@ import os
 import random
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -58,23 +59,77 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+class Outcome(NamedTuple):
+    """What a program left of a tree, and what it said."""
+
+    code: int
+    files: dict[str, bytes]
+    output: bytes
+
+
+def by_upstream(root: Path, patch: str) -> Outcome:
+    done = subprocess.run(
+        [peers.november().command, FLAG, patch],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "HOME": str(root.parent)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return Outcome(done.returncode, tree(root), done.stdout)
+
+
+def by_us(root: Path, patch: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    monkeypatch.chdir(root)
+    out = io.StringIO()
+    code = main([patch], io.BytesIO(), out, io.StringIO())
+    return Outcome(code, tree(root), out.getvalue().encode())
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_upstream_leaves_the_same_files_and_says_the_same(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, patch = some_patch(seed)
-    theirs, ours = made(tmp_path / "theirs", files), made(tmp_path / "ours", files)
-    done = subprocess.run(
-        [peers.november().command, FLAG, patch],
-        cwd=theirs,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    monkeypatch.chdir(ours)
-    out, err = io.StringIO(), io.StringIO()
-    assert main([patch], io.BytesIO(), out, err) == 0, err.getvalue()
-    assert tree(ours) == tree(theirs)
-    assert out.getvalue().encode() == done.stdout
+    theirs = by_upstream(made(tmp_path / "theirs", files), patch)
+    assert theirs.code == 0
+    assert by_us(made(tmp_path / "ours", files), patch, monkeypatch) == theirs
+
+
+IMPERFECT = {
+    "blanks at the end": ["*** Update File: f", "@@", " one  ", "-two\t", "+2"],
+    "other indentation": ["*** Update File: f", "@@", "-   two", "+2"],
+    "keyboard quotes and dashes": ["*** Update File: f", "@@", '-"five" - it\'s', "+5"],
+    "a blank line too many": ["*** Update File: f", "@@", " one", "-two", "+2", "", "@@", "-four", "+4"],
+    "an added blank line before it": ["*** Update File: f", "@@", "-two", "+2", "+", "", "@@", "-four", "+4"],
+    "a blank line too many, then an added one": ["*** Update File: f", "@@", " two", "", "+"],
+    "context without a blank": ["*** Update File: f", "@@", " two", "-three", "", "-four", "+4"],
+    "no @@": ["*** Update File: f", "-two", "+2"],
+    "the end twice": ["*** Update File: f", "-two", "+2", "*** End Patch"],
+    "an environment": ["*** Environment ID: e", "*** Update File: f", "-two", "+2"],
+    "same lines twice": ["*** Update File: f", "@@", "-same", "+1", "@@", "-same", "+2"],
+    "below a scope": ["*** Update File: f", "@@ same", "-same", "+2"],
+    "line ends in the patch": ["*** Update File: f\r", "@@\r", "-two\r", "+2\r"],
+    "line ends of the file": ["*** Update File: crlf", "@@", "-two", "+2", "+3"],
+    "a quoted byte order mark": ["*** Update File: marked", "@@", "-\ufeffone", "+\ufeff1"],
+    "added over": ["*** Add File: f", "+x"],
+    "added, then updated": ["*** Add File: n", "+x", "*** Update File: n", "-x", "+y"],
+    "deleted, then added": ["*** Delete File: f", "*** Add File: f", "+x"],
+    "moved onto another": ["*** Update File: f", "*** Move to: crlf", "-two", "+2"],
+    "moved, then updated": ["*** Update File: f", "*** Move to: g", "-two", "+2", "*** Update File: g", "-2", "+3"],
+}
+
+
+@pytest.mark.parametrize("name", IMPERFECT)
+def test_upstream_takes_an_imperfect_patch_for_the_same(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "f": "one\ntwo\nthree\n\nfour\nsame\nsame\n\u201cfive\u201d \u2013 it\u2019s\n".encode(),
+        "crlf": b"one\r\ntwo\r\n",
+        "marked": b"\xef\xbb\xbfone\n",
+    }
+    patch = "\n".join(["*** Begin Patch", *IMPERFECT[name], "*** End Patch"])
+    theirs = by_upstream(made(tmp_path / "theirs", files), patch)
+    assert theirs.code == 0
+    assert by_us(made(tmp_path / "ours", files), patch, monkeypatch) == theirs

@@ -204,8 +204,21 @@ REFUSED = {
     ),
     "second chunk without @@": (
         wrapped("*** Update File: f", "@@", "-a", "bad"),
-        "Expected update hunk to start with a @@ context marker, got: 'bad'",
+        "Expected update hunk to start with a @@ context marker, got: 'bad'. "
+        "If this is a line of context, put a space in front of it",
         5,
+    ),
+    "added line without its sign": (
+        wrapped("*** Add File: f", "+x", "y"),
+        "'y' is not a valid hunk header. Valid hunk headers: '*** Add File: {path}', '*** Delete File: {path}', "
+        "'*** Update File: {path}'. Every line of the added file f starts with '+'",
+        4,
+    ),
+    "lines to delete": (
+        wrapped("*** Delete File: f", "-x"),
+        "'-x' is not a valid hunk header. Valid hunk headers: '*** Add File: {path}', '*** Delete File: {path}', "
+        "'*** Update File: {path}'. No lines follow '*** Delete File: f': the whole file goes",
+        3,
     ),
     "end in the middle": (
         wrapped("*** Delete File: f", "*** End Patch", "*** Delete File: g"),

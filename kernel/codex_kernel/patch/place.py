@@ -2,7 +2,8 @@
 
 Source: spec/apply-patch.md section 4. Other than there: an addition without old lines stands where its `@@` says, when
 that is one place; and lines that stand to the letter at one place of the file alone are found there, also above the
-chunk before, or when no line is like their `@@`; added lines are indented as the file is.
+chunk before, or when no line is like their `@@`; line numbers in an `@@` tell which of several places is meant; added
+lines are indented as the file is.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class _Finder:
         start = self._search_start(chunk)
         hit, body = (None, chunk.body) if start is None else self._find(chunk, start)
         if start is not None and hit is not None and chunk.anchors and not chunk.at_end:
-            hit = self._by_line_number(name, chunk, body, start, hit)
+            hit = self._by_line_number(name, chunk, body, hit)
         if hit is None:
             hit, body = self._only_place(chunk, old), chunk.body
         if hit is None and start is None:
@@ -115,11 +116,15 @@ class _Finder:
         above, below = self._taken[max(0, at - 1) : at], self._taken[at : at + 1]
         return all(taken[1] <= start for taken in above) and all(end <= taken[0] for taken in below)
 
-    def _by_line_number(self, name: str, chunk: Chunk, body: Sequence[str], start: int, hit: int) -> int:
-        """The hit that the anchors' line numbers mean, where there are several."""
+    def _by_line_number(self, name: str, chunk: Chunk, body: Sequence[str], hit: int) -> int:
+        """The hit that the anchors' line numbers mean, where there are several.
+
+        Raises:
+            PatchError: There are several, and the anchors leave open which is meant.
+        """
         old = tuple(line[1:] for line in body if line[0] != "+")
         for anchor in chunk.anchors:
-            numbers = re.match(_FIRST_LINE, anchor.strip(), re.IGNORECASE)
+            numbers = re.match(_FIRST_LINE, anchor.strip(), re.IGNORECASE) if _readings(anchor) else None
             wanted = int(numbers["number"]) - 1 if numbers and len(numbers["number"]) < _LONGEST_NUMBER else -1
             if wanted > hit and self._haystack.find(old, start=wanted) == wanted:
                 return wanted

@@ -24,7 +24,7 @@ def indented_alike(body: Sequence[str], found: Sequence[str]) -> Sequence[str]:
     old = [line for line in body if line[0] != "+"]
     pairs = [(line, there) for line, there in zip(old, found, strict=True) if line[1:].strip()]
     indents = {(_indent(line[1:]), _indent(there)) for line, there in pairs}
-    if all(ours == theirs for ours, theirs in indents):
+    if all(ours == theirs for ours, theirs in indents) or len({ours for ours, _ in indents}) < len(indents):
         return body
     change = _tabs(indents)
     if change is None and any(line[0] == "-" for line, _ in pairs) and not _is_about_indentation(body):

@@ -260,4 +260,6 @@ def _without_last_old(body: Sequence[str], count: int) -> Sequence[str]:
             del after[0]
         elif not after and lines[-1:] == ["+"]:
             del lines[-1]
+        elif not after and lines[-1:] == [" "]:
+            lines[-1] = "-"  # one of the blank lines goes, if there are fewer of them
     return [*lines, *reversed(after)]

@@ -24,6 +24,7 @@ UNCLEAR = {
     "lines do not agree": ([" f:", "-  x", "+  y"], ["f:", "    x"]),
     "context whose sign was forgotten": ([" f", "  x", "+   y"], ["f", "   x"]),
     "all context a blank off": (["   f", "+    y"], ["    f"]),
+    "the same blanks stand for blanks and for a tab": (["     a", "     b", "+    c"], ["    a", "\tb"]),
     "the patch is about indentation": (["-  x", "+    x"], ["    x"]),
     "an added line stands further left": (["-    x", "+ y"], ["  x"]),
     "trailing blanks alone": (["-  x ", "+ y"], ["  x"]),

@@ -103,6 +103,7 @@ IMPERFECT = {
     "a blank line too many": ["*** Update File: f", "@@", " one", "-two", "+2", "", "@@", "-four", "+4"],
     "an added blank line before it": ["*** Update File: f", "@@", "-two", "+2", "+", "", "@@", "-four", "+4"],
     "a blank line too many, then an added one": ["*** Update File: f", "@@", " two", "", "+"],
+    "a blank line to remove too many": ["*** Update File: f", "@@", " three", " ", "-", "@@", "-four", "+4"],
     "context without a blank": ["*** Update File: f", "@@", " two", "-three", "", "-four", "+4"],
     "no @@": ["*** Update File: f", "-two", "+2"],
     "the end twice": ["*** Update File: f", "-two", "+2", "*** End Patch"],

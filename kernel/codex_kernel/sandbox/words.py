@@ -98,7 +98,9 @@ def not_started(command: Command, error: NotStarted) -> SandboxError:
         if error.error == errno.ENOENT:
             return SandboxError(f"{program}: program not found.")
         if error.error == errno.E2BIG:
-            return SandboxError(f"{program}: the arguments and the environment are too long for this system.")
+            return SandboxError(
+                f"{program}: the arguments and the environment are too long for this system; put long text into a file."
+            )
         return SandboxError(f"{program}: cannot be run ({os.strerror(error.error)}).")
     if error.stage == wire.AT_TERMINAL:
         return SandboxError(f"{program}: no terminal could be opened ({error}).")

@@ -62,6 +62,14 @@ async def test_a_directory_that_cannot_be_worked_in_is_told_with_the_reason(work
         assert len(texts(watched)[0]) < 500
 
 
+async def test_a_script_that_is_too_long_for_the_system_is_told_with_what_to_do(tmp_path: Path):
+    async with running(
+        tmp_path, calls("exec_command", {"cmd": f"echo {'x' * 200_000}"}), says("done"), sandbox=real(tmp_path)
+    ) as watched:
+        await watched.turn()
+        assert "too long for this system; put long text into a file." in texts(watched)[0]
+
+
 @pytest.mark.parametrize(("most", "whole"), [("0", False), ("-5", False), ("1e300", True)])
 async def test_any_number_of_tokens_may_be_asked_for(most: str, whole: bool, tmp_path: Path):
     arguments = f'{{"cmd": "seq 2000", "max_output_tokens": {most}}}'

@@ -253,7 +253,8 @@ class Codex(StoredThreads):
     def close(self) -> None:
         """End every agent that was started here; threads stay on disk."""
         atexit.unregister(self.close)
-        _portal.run(self._codex.aclose())
+        if _portal.running:  # else nothing was started, or by the process that this one was forked from
+            _portal.run(self._codex.aclose())
 
     def __enter__(self) -> Self:
         return self

@@ -48,6 +48,12 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._pid = 0
+        atexit.register(self.close)  # the last of all: what was made later, and ends before, still needs the loop
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop is there, for this process: a forked child has none of its parent's."""
+        return self._loop is not None and self._pid == os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result, or what it raised.
@@ -121,14 +127,13 @@ class Portal:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():  # a forked child has no thread of its parent's
+            if self._loop is None or not self.running:
                 ready = threading.Event()
                 self._loop = asyncio.new_event_loop()
                 self._pid = os.getpid()
                 self._thread = threading.Thread(target=_serve_loop, args=(self._loop, ready), name="codex", daemon=True)
                 self._thread.start()
                 ready.wait()
-                atexit.register(self.close)
             return self._loop
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -368,3 +371,38 @@ def test_closing_leaves_no_process_and_no_file(server: ModelServer, settings: di
         os.kill(pid, 0)
     left = [path.name for path in (tmp_path / "home" / "workbench" / "run").iterdir() if path.name.startswith("k-")]
     assert left == []
+
+
+SCRIPT = """
+import json, os, sys, threading
+from codex_client import Codex
+
+def refuse(thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")  # as some Pythons say then
+
+codex = Codex(**json.loads(sys.argv[1]))
+if sys.argv[2:]:
+    thread = codex.thread_start()
+    print(thread.run("go").final_response, thread.connection_file)
+if not os.fork():
+    sys.exit()  # takes nothing with it
+os.wait()
+if sys.argv[2:]:
+    print(thread.run("again").final_response)
+threading.Thread.start = refuse
+"""
+
+
+@pytest.mark.parametrize("used", [[], ["used"]], ids=["never used", "used"])
+def test_a_script_ends_what_it_began_without_a_word(
+    server: ModelServer, settings: dict[str, Any], used: list[str]
+) -> None:
+    script(server, says("one"), says("two"))
+    quiet = ("-W", "ignore::DeprecationWarning")  # Python 3.12 and newer warn of each fork beside threads
+    command = [sys.executable, *quiet, "-P", "-c", SCRIPT, json.dumps(settings), *used]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+    assert (done.returncode, done.stderr) == (0, "")
+    if used:
+        (first, file), (second,) = map(str.split, done.stdout.splitlines())
+        assert (first, second) == ("one", "two")
+        assert not Path(file).exists()

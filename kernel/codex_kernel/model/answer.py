@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from codex_protocol.errors import ModelError, StreamClosed
-from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall, Message, Reasoning
+from codex_protocol.items import CustomToolCall, FunctionCall, Item, LocalShellCall, Message, OutputText, Reasoning
 from codex_protocol.token_usage import TokenUsage
 
 AT_A_LIMIT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
@@ -55,6 +55,9 @@ class AcceptedItems:
             known = self._by_key.get(key)
             if known == item:
                 return None
+            if isinstance(known, Message) and isinstance(item, Message) and (rest := _continuation(known, item)):
+                self._by_key[key] = item
+                return rest
             if known is not None:
                 raise StreamClosed(f"The provider sent two different items with the id {key.partition(':')[2]}.")
             self._by_key[key] = item
@@ -89,6 +92,14 @@ class AcceptedItems:
         import secrets
 
         return msgspec.structs.replace(item, call_id=f"call_{secrets.token_hex(12)}")
+
+
+def _continuation(known: Message, item: Message) -> Message | None:
+    """What `item` adds to a message that came before: Transformers' server says it again after the calls."""
+    before, text = known.text(), item.text()
+    if not text.startswith(before) or text == before:
+        return None
+    return msgspec.structs.replace(item, id=None, content=(OutputText(text[len(before) :]),))
 
 
 def _key(item: Item) -> str | None:

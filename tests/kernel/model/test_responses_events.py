@@ -277,6 +277,17 @@ def test_two_different_calls_with_one_id_are_refused() -> None:
         read(done(CALL), done({**CALL, "arguments": '{"x":1}'}), COMPLETED)
 
 
+def test_a_message_said_again_with_more_after_a_call_adds_what_is_new() -> None:
+    first = {**MESSAGE, "id": "m1"}
+    again = {**first, "content": [{"type": "output_text", "text": "hi and bye"}]}
+    items = [
+        event.item for event in read(done(first), done(CALL), done(again), COMPLETED) if isinstance(event, ItemDone)
+    ]
+    assert [item.text() for item in items if isinstance(item, Message)] == ["hi", " and bye"]
+    with pytest.raises(StreamClosed, match="m1"):
+        read(done(first), done({**again, "content": [{"type": "output_text", "text": "other"}]}), COMPLETED)
+
+
 def test_a_call_id_of_an_earlier_answer_is_replaced() -> None:
     old = FunctionCall(name="f", arguments="{}", call_id="c1")
     first, _ = read(done(CALL), COMPLETED, history=(user_message("x"), old))

@@ -110,7 +110,7 @@ class RunningCommand:
         if end.killed_because or (end.code and end.denied):
             return end.killed_because or end.denied
         if end.left_behind:
-            names = ", ".join(dict.fromkeys(end.left_behind))
+            names = ", ".join(end.left_behind)
             return f"what it left running was ended with it ({names}); what is to go on must be a session of its own"
         return None
 

@@ -56,7 +56,9 @@ class Init:
             tree.end_all(whole_namespace=self._whole_namespace)
             return
         status, killed = self._attend()
-        left = tree.outliving(_LAST_WORDS_S, whole_namespace=self._whole_namespace) if status is not None else []
+        left: list[str] = []
+        if status is not None:
+            left = tree.outliving(_LAST_WORDS_S, self._control.fileno(), whole_namespace=self._whole_namespace)
         tree.end_all(whole_namespace=self._whole_namespace)
         notes = [*(self._broker.notes if self._broker else []), *([killed] if killed else [])]
         notes += [f"left:{name}" for name in left[:_MOST_NAMES]]

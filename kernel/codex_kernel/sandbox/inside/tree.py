@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 _SIGHUP, _SIGKILL, _SIGSTOP = 1, 9, 19
 _GIVE_UP_S = 5.0
 _MOST_AT_ONCE = 1000
+_LOOK_AGAIN_MS = 2
 
 
 def descendants(*, whole_namespace: bool) -> list[int]:
@@ -81,19 +83,24 @@ def end_all(*, whole_namespace: bool) -> None:
         time.sleep(0.001)
 
 
-def outliving(patience_s: float, *, whole_namespace: bool) -> list[str]:
-    """Names of descendants that did not want to end with the command; returns at once when there are none.
+def outliving(patience_s: float, control: int, *, whole_namespace: bool) -> list[str]:
+    """Names of descendants that did not want to end with the command, each once.
 
-    They live after `patience_s`, or its terminal hung up on them.
+    They live after `patience_s`, or its terminal hung up on them. Returns at once when there are none, or when anything
+    comes on `control`.
     """
     deadline = time.monotonic() + patience_s
+    orders = select.poll()
+    orders.register(control, select.POLLIN)
     names: list[str] = []
     while _collect_noting(names):
         if time.monotonic() >= deadline:
-            left = map(_stat, descendants(whole_namespace=whole_namespace))
-            return names + [name for name, state in left if state != "Z"]
-        time.sleep(0.002)
-    return names
+            left = map(_stat, descendants(whole_namespace=whole_namespace)[:_MOST_AT_ONCE])
+            names += [name for name, state in left if state != "Z"]
+            break
+        if orders.poll(_LOOK_AGAIN_MS):
+            break
+    return list(dict.fromkeys(names))
 
 
 def _collect_noting(hung_up: list[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from e2e.axe import grave
 from e2e.test_page import message, opened, send
@@ -167,8 +167,17 @@ def test_prompts_take_arguments_and_skills_are_offered(field: Page) -> None:
     page.keyboard.press("Enter")
     expect(message(page)).to_have_value("/greet ")
     page.keyboard.type('"my friend"')
-    page.keyboard.press("Enter")
-    expect(page.locator("article.user .said")).to_have_text("Say hello to my friend.")
+    message(page).evaluate(
+        """field => {  // all before the server can answer
+          const enter = {key: 'Enter', bubbles: true, cancelable: true}
+          for (const _ of [1, 2]) field.dispatchEvent(new KeyboardEvent('keydown', enter))
+          setTimeout(() => { field.value = 'next'; field.dispatchEvent(new Event('input')) })
+        }"""
+    )
+    expect(page.locator("article.user .said")).to_have_text(["Say hello to my friend."])
+    settled(page)
+    expect(page.locator("article.user")).to_have_count(1)
+    expect(message(page)).to_have_value("next")
 
 
 def test_a_pasted_image_and_a_dropped_text_become_chips_and_go_with_the_message(field: Page) -> None:
@@ -279,6 +288,34 @@ def test_a_message_that_could_not_be_sent_comes_back_to_its_own_thread(workbench
     tile(page, "the one").click()
     expect(said).to_have_text(["the one"])
     expect(message(page)).to_have_value("not lost")
+    workbench.stop()
+    expect(page.get_by_text("no connection")).to_be_visible()
+    message(page).press("Enter")
+    expect(message(page)).to_have_value("")
+    there = page.url
+    page.goto("about:blank")
+    workbench.start(*SETTINGS)
+    page.goto(there)
+    expect(said).to_have_text(["the one"])
+    expect(message(page)).to_have_value("not lost")
+
+
+def test_a_file_that_comes_after_its_thread_was_left_is_attached_there(field: Page) -> None:
+    page = field
+    answered(page, "with a file")
+    held: list[Route] = []
+    page.route("**/upload", lambda route: held.append(route))
+    with page.expect_request("**/upload"):
+        give(page, "paste", "one.png", "image/png", PNG)
+    chips = page.get_by_label("Attached files").get_by_role("listitem")
+    expect(chips).to_contain_text("sending one.png")
+    page.keyboard.press("Alt+n")
+    expect(page.locator("article.user")).to_have_count(0)
+    with page.expect_response("**/upload"):
+        held[0].continue_()
+    expect(chips).to_have_count(0)
+    tile(page, "with a file").click()
+    expect(chips).to_contain_text("one.png")
 
 
 def test_each_thread_keeps_its_draft_also_for_a_new_tab(field: Page) -> None:

@@ -4,8 +4,9 @@ import {make} from '/assets/dom.js'
 const MAX_BYTES = 20 << 20  // the server's limit
 
 export class Attachments {
-  constructor({changed, failed}) {
-    Object.assign(this, {changed, failed})
+  // `place()`: whose files these are now; `astray(file, place)`: one came after that place was left.
+  constructor({changed, failed, place, astray}) {
+    Object.assign(this, {changed, failed, place, astray})
     this.files = []
     this.coming = new Map()
     this.element = make('ul', {cls: 'chips', 'aria-label': 'Attached files', hidden: true})
@@ -23,13 +24,19 @@ export class Attachments {
 
   // Send files to the server; those that it refuses are said.
   async take(files) {
+    const place = this.place()
     await Promise.all([...files].map(async file => {
       const coming = {name: file.name || 'pasted image'}
       const sending = this.upload(file, coming.name)
       this.coming.set(sending, coming)
       this.draw()
-      try { this.add(await sending) } catch (error) { this.failed(error.message) } finally { this.coming.delete(sending); this.draw() }
+      try { this.arrived(await sending, place) } catch (error) { this.failed(error.message) } finally { this.coming.delete(sending); this.draw() }
     }))
+  }
+
+  arrived(file, place) {
+    if (!place || place === this.place()) this.add(file)
+    else this.astray(file, place)
   }
 
   async upload(file, name) {

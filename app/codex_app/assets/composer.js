@@ -25,7 +25,8 @@ export class Composer {
     this.dismissed = null
     this.past = new Past(() => ask({type: 'past'}))
     this.pastes = new Pastes()
-    this.files = new Attachments({changed: () => this.keepDraft(), failed})
+    this.going = new Set()   // messages that were sent and not answered for
+    this.files = new Attachments({changed: () => this.keepDraft(), failed, place: () => this.thread, astray: (file, thread) => this.keepFor(thread, '', [file])})
     this.queue = new Queue({edit: message => this.fill(message.text, message.files), send: message => this.deliver(message)})
     this.text = make('textarea', {
       rows: '1', 'aria-label': 'Message', 'aria-controls': 'suggestions', 'aria-autocomplete': 'list', spellcheck: 'false', autocomplete: 'off',
@@ -42,6 +43,7 @@ export class Composer {
     this.go = make('button', {type: 'submit', cls: 'go'}, make('span', {text: 'Send'}), ' ', make('kbd', {text: '⏎'}))
     this.element = make('form', {cls: 'composer', on: {submit: event => { event.preventDefault(); this.submit() }}},
       this.queue.element, this.files.element, this.popup.element, this.hint, make('div', {cls: 'field'}, this.attach, this.chooser, this.text, this.stop, this.go))
+    addEventListener('pagehide', event => { if (!event.persisted) for (const {thread, text, files} of this.going) this.keepFor(thread, text, files) })
     this.state({busy: false}, true)
   }
 
@@ -94,8 +96,7 @@ export class Composer {
   giveBack() {
     const all = this.queue.all()
     if (!all.length) return
-    const text = [...all.map(message => message.text), this.text.value].filter(Boolean).join('\n')
-    this.fill(text, [...all.flatMap(message => message.files || []), ...this.files.files])
+    this.back(this.thread, all.map(message => message.text).filter(Boolean).join('\n'), all.flatMap(message => message.files || []))
   }
 
   fill(text, files) {
@@ -132,30 +133,42 @@ export class Composer {
   // thread was left meanwhile.
   async message() {
     const {thread} = this
-    const left = () => thread && thread !== this.thread
     await this.files.settled()
-    if (left()) return null
+    if (thread && thread !== this.thread) return null
     const written = this.text.value.trim()
     const files = this.files.files
-    let text = this.pastes.expand(written)
+    const text = this.pastes.expand(written)
     if (!text && !files.length) return null
-    const prompt = /^\/(\S+)(?:\s+([\s\S]*))?$/.exec(text)
-    if (prompt && this.offers.prompts.some(({name}) => name === prompt[1])) {
-      try { text = await this.ask({type: 'expand', name: prompt[1], argument: prompt[2] || ''}) } catch (error) { this.failed(error.message); return null }
-      if (left()) return null
-    }
-    if (written) this.past.add(this.pastes.expand(written))
+    if (written) this.past.add(text)
     this.clear()
-    return {id: newId(), text, files}
+    const prompt = /^\/(\S+)(?:\s+([\s\S]*))?$/.exec(text)
+    if (!prompt || !this.offers.prompts.some(({name}) => name === prompt[1])) return {id: newId(), text, files}
+    const expanded = await this.kept(thread, text, files, () => this.ask({type: 'expand', name: prompt[1], argument: prompt[2] || ''}))
+    if (expanded === null) return null
+    if (!thread || thread === this.thread) return {id: newId(), text: expanded, files}
+    this.back(thread, text, files)
+    return null
   }
 
   async deliver({id, text, files = []}) {
-    const {thread} = this
-    try { await this.send({id, text, files: files.map(file => file.id ? {id: file.id} : {path: file.path})}) } catch (error) {
-      if (!thread || thread === this.thread) this.fill([text, this.text.value].filter(Boolean).join('\n'), [...files, ...this.files.files])
-      else this.keepFor(thread, text, files)
+    await this.kept(this.thread, text, files, () => this.send({id, text, files: files.map(file => file.id ? {id: file.id} : {path: file.path})}))
+  }
+
+  // What `asking` answers; null when it fails. Then, and when the page is left first, the message is not lost.
+  async kept(thread, text, files, asking) {
+    const going = {thread, text, files}
+    this.going.add(going)
+    try { return await asking() } catch (error) {
+      this.back(thread, text, files)
       this.failed(error.message)
-    }
+      return null
+    } finally { this.going.delete(going) }
+  }
+
+  // A message that was not taken stands in its thread's field again, before what is there.
+  back(thread, text, files) {
+    if (!thread || thread === this.thread) this.fill([text, this.text.value].filter(Boolean).join('\n'), [...files, ...this.files.files])
+    else this.keepFor(thread, text, files)
   }
 
   async enqueue() { const message = await this.message(); if (message) this.queue.add(message) }
@@ -174,8 +187,9 @@ export class Composer {
     this.text.value = draft.text || ''
   }
 
-  // A message that came back after its thread was left stands in that thread's field when it is shown again.
+  // For the field of a thread that is not shown, or of the page that comes after this one.
   keepFor(thread, text, files) {
+    if (!thread) return
     const draft = drafted(thread)
     remember(`draft.${thread}`, JSON.stringify({...draft, text: [text, draft.text].filter(Boolean).join('\n'), files: [...files, ...(draft.files || [])]}))
   }

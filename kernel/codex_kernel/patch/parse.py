@@ -21,6 +21,8 @@ MOVE = "*** Move to: "
 END_OF_FILE = "*** End of File"
 _ENVIRONMENT = "*** Environment ID: "
 NO_NEWLINE = "\\ No newline at end of file"
+_NO_NEWLINE_BEGINS = "\\ "
+"""The words behind it are in the language of whoever ran `diff`."""
 
 _HEADER = r"\*\*\*[ \t]*(?P<verb>Add File|Delete File|Update File|Move to)[ \t]*:[ \t]*(?P<path>\S.*)"
 
@@ -220,7 +222,7 @@ class _Parser:
             line = self._lines[self._at]
             if line.startswith("+"):
                 lines.append(line[1:])
-            elif line.startswith("\\") and lines and self._lines[self._at - 1].startswith("+"):
+            elif line.startswith(_NO_NEWLINE_BEGINS) and lines and self._lines[self._at - 1].startswith("+"):
                 final_newline = False
                 self._at += 1
                 break
@@ -254,7 +256,7 @@ class _Parser:
     def _move(self) -> str | None:
         """Where the file goes, when this line says so."""
         verb, path = self._header()
-        if verb != "move to":
+        if verb != "move to" or not self._lines[self._at].startswith("*"):  # behind a blank it is context
             return None
         self._at += 1
         return path
@@ -292,7 +294,7 @@ class _Parser:
             elif line[0] in " +-":
                 body.append(line)
                 final_newline = final_newline or line[0] != "-"
-            elif line[0] == "\\" and body:
+            elif line.startswith(_NO_NEWLINE_BEGINS) and body:
                 # After a removed or a context line it tells what the file is like already.
                 final_newline = final_newline and body[-1][0] != "+"
             else:

@@ -208,6 +208,12 @@ REFUSED = {
         "If this is a line of context, put a space in front of it",
         5,
     ),
+    "a line of context that begins with a backslash": (
+        wrapped("*** Update File: f", "@@", "-a", "+b", r"\item"),
+        r"Expected update hunk to start with a @@ context marker, got: '\item'. "
+        "If this is a line of context, put a space in front of it",
+        6,
+    ),
     "added line without its sign": (
         wrapped("*** Add File: f", "+x", "y"),
         "'y' is not a valid hunk header. Valid hunk headers: '*** Add File: {path}', '*** Delete File: {path}', "

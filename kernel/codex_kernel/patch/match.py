@@ -127,9 +127,11 @@ class Beginnings:
         after = bisect_left(self._sorted, beginning)
         if after == len(self._sorted) or not self._sorted[after].startswith(beginning):
             return None
-        words = re.compile("\n" + re.escape(beginning) + (r"(?!\w)" if re.match(r"\w", beginning[-1]) else ""))
-        hit = words.search(self._text, self._ends[start])
-        return bisect_left(self._ends, hit.start()) if hit else None
+        wanted = f"\n{beginning}"
+        hit = self._text.find(wanted, self._ends[start])
+        while hit >= 0 and re.match(r"\w\w", beginning[-1] + self._text[hit + len(wanted) : hit + len(wanted) + 1]):
+            hit = self._text.find(wanted, hit + 1)
+        return bisect_left(self._ends, hit) if hit >= 0 else None
 
 
 def seek_sequence(lines: Sequence[str], pattern: Sequence[str], start: int = 0, *, at_end: bool = False) -> int | None:

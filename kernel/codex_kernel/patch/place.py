@@ -98,8 +98,8 @@ class _Finder:
 
     def _only_place(self, chunk: Chunk, old: Sequence[str]) -> int | None:
         """Where the old lines stand to the letter, if that is one free place and the chunk says nothing against it."""
-        if chunk.at_end or not chunk.final_newline:
-            return None
+        if chunk.at_end or not chunk.final_newline or not re.search(r"\w", "".join(old)):
+            return None  # blank lines and brackets tell no place
         hit = self._haystack.find_only(old)
         if hit is None or not self._is_free(hit, hit + len(old)):
             return None
@@ -140,15 +140,17 @@ class _Finder:
 
     def _leave_open(self, anchors: Sequence[str], hit: int, again: int) -> bool:
         """Whether the anchors fit a place as well as another below it."""
-        if all(self._says_nothing(anchor) for anchor in anchors):
+        if self._names_no_line(anchors[-1]):
             return True
         if self._beginnings is None or self._haystack.find((anchors[-1],)) is not None:
             return False  # a whole line: the first place below it is meant
         named_again = self._beginnings.find(anchors[-1].strip(), hit + 1)
         return named_again is not None and named_again <= again
 
-    def _says_nothing(self, anchor: str) -> bool:
-        return _readings(anchor) == ("",) and self._haystack.find((anchor,)) is None
+    def _names_no_line(self, anchor: str) -> bool:
+        """Whether no line is meant right above the place: what follows line numbers is a heading far above."""
+        says_no_line = _readings(anchor) == ("",) or re.fullmatch(_LINE_NUMBERS, anchor)
+        return bool(says_no_line) and self._haystack.find((anchor,)) is None
 
     def _find(self, chunk: Chunk, start: int) -> tuple[int | None, Sequence[str]]:
         """The first hit; blank lines at the chunk's end are given up when they are what does not fit."""
@@ -182,12 +184,12 @@ class _Finder:
         return start
 
     def _after_anchors(self, name: str, chunk: Chunk) -> int:
+        named = f"{name} only adds lines, and '@@ {readable(chunk.anchors[-1])}'"
+        if self._lines and self._names_no_line(chunk.anchors[-1]):
+            raise PatchError(f"{named} does not name the line above them. Add that line as context.")
         start = self._scope(chunk.anchors, self._cursor, whole=True)
         if start is None:
             raise explain_anchor(name, chunk.anchors, self._lines, self._haystack, self._cursor)
-        named = f"{name} only adds lines, and '@@ {readable(chunk.anchors[-1])}'"
-        if start == self._cursor and self._lines:
-            raise PatchError(f"{named} names no line of the file. Add the line above them as context.")
         again = self._scope(chunk.anchors, start, whole=True) if len(chunk.anchors) == 1 else None
         if again is not None:
             raise PatchError(

@@ -16,6 +16,7 @@ from codex_kernel.patch.diff import Range, changed_ranges, difference, joined
 from codex_kernel.patch.parse import Chunk
 from codex_kernel.patch.place import Placed, place_chunks
 from codex_kernel.patch.text import FileText
+from codex_kernel.patch.unreadable import shows_unreadable
 from codex_protocol.errors import PatchError
 
 
@@ -63,7 +64,7 @@ def update_plainly(text: str, chunks: Sequence[Chunk]) -> Updated | None:
     """Where the newline before a line is in `whole`, the line's number, and its number afterwards."""
     for chunk in chunks:
         old, new, changed = _sides(chunk.body)
-        if not old or chunk.anchors or chunk.at_end or not chunk.final_newline:
+        if not old or chunk.anchors or chunk.at_end or not chunk.final_newline or shows_unreadable(chunk.body):
             return None
         wanted = "\n".join(("", *old, ""))
         hit = whole.find(wanted, at)

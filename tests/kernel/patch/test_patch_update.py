@@ -138,9 +138,9 @@ RESULTS = {
         b"x\na\nb\na\nc\n",
     ),
     "a scope's line tells more than a number": (
-        b"a\nf\na\ng\na\n",
+        b"a\nf\na\ng\n",
         ["@@ -1,1 +1,1 @@ f", "-a", "+b"],
-        b"a\nf\nb\ng\na\n",
+        b"a\nf\nb\ng\n",
     ),
     "scope after line numbers": (b"f\nx\ng\nx\n", ["@@ -4,1 +4,1 @@ g", "-x", "+y"], b"f\nx\ng\ny\n"),
     "two empty lines at the end are kept": (b"a\n\n", ["-a", "+b"], b"b\n\n"),
@@ -227,7 +227,27 @@ REFUSED = {
         ["@@ b", "+x", "@@", "-a", "-b", "-c"],
         ["They are at line 1, where a chunk before has lines as well"],
     ),
-    "an addition at a line number": (b"a\nb\n", ["@@ -2,0 +3 @@", "+x"], ["names no line of the file"]),
+    "an addition at a line number": (b"a\nb\n", ["@@ -2,0 +3 @@", "+x"], ["does not name the line above them"]),
+    "an addition at a line number below a scope": (
+        b"def f():\n  a\n  b\n",
+        ["@@ -3,0 +4 @@ def f():", "+  c"],
+        ["does not name the line above them"],
+    ),
+    "an addition somewhere below a scope": (
+        b"class A\n  a\n  b\n",
+        ["@@ class A", "@@ ...", "+  c"],
+        ["'@@ ...' does not name the line above them"],
+    ),
+    "a blank line above the chunk before": (
+        b"a\n\nb\n",
+        ["@@", "-b", "+c", "@@", "", "+x"],
+        ["They are at line 2, above the chunk before"],
+    ),
+    "a bracket above the chunk before": (
+        b"a\n}\nb\n",
+        ["@@", "-b", "+c", "@@", "-}", "+};"],
+        ["They are at line 2, above the chunk before"],
+    ),
     "an addition at one of two places": (b"a\nb\na\n", ["@@ a", "+x"], ["is at line 1 and again at line 3"]),
     "difference below what is shown": (
         b"".join(b"line %d\n" % number for number in range(30)),
@@ -258,10 +278,25 @@ REFUSED = {
         ["U+FFFD where the file has bytes"],
     ),
     "bytes that are not UTF-8 in a new line": (b"\xe9a\n", ["+\ufffda"], ["U+FFFD where the file has bytes"]),
+    "bytes that are not UTF-8 in a new line below one that fits": (
+        b"\xe9a\nb\n",
+        [" b", "+\ufffda"],
+        ["U+FFFD where the file has bytes"],
+    ),
     "line numbers that tell neither of two": (
         b"a\nx\na\n",
         ["@@ -2 +2 @@", "-a", "+b"],
         ["fits at line 1 and at line 3", "does not tell which"],
+    ),
+    "line numbers that tell neither of two below a scope": (
+        b"f\na\nx\na\n",
+        ["@@ -3 +3 @@ f", "-a", "+b"],
+        ["fits at line 2 and at line 4", "does not tell which"],
+    ),
+    "dots that tell neither of two below a scope": (
+        b"f\na\nx\na\n",
+        ["@@ f", "@@ ...", "-a", "+b"],
+        ["fits at line 2 and at line 4"],
     ),
     "beginning of two scopes' lines": (
         b"def f(a):\n  x\ndef f(b):\n  x\n",

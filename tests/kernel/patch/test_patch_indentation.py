@@ -8,7 +8,6 @@ MEANT = {
     "a level of tabs too little": (["-x", "+y"], ["\tx"], ["\ty"]),
     "blanks for tabs": ([" all:", "     a", "+    b", "+      c"], ["all:", "\ta"], ["\tb", "\t  c"]),
     "eight blanks for a tab": (["-        a", "+        b", "+                c"], ["\ta"], ["\tb", "\t\tc"]),
-    "tabs for blanks": ([" \ta", "-\t\tb", "+\t\tc"], ["    a", "        b"], ["        c"]),
     "blank lines stay blank": (["-x", "+", "+y", "+  "], ["  x"], ["", "  y", "  "]),
 }
 
@@ -28,6 +27,13 @@ UNCLEAR = {
     "the patch is about indentation": (["-  x", "+    x"], ["    x"]),
     "an added line stands further left": (["-    x", "+ y"], ["  x"]),
     "trailing blanks alone": (["-  x ", "+ y"], ["  x"]),
+    "tabs for blanks": (["-\tb.c", "+\tc.c", " all:", "+\techo"], ["    b.c", "all:"]),
+    "removed lines alone are off": (["-x", "+    y"], ["    x"]),
+    "removed lines alone are off, with context": ([" f:", "-  x", "+    y"], ["  f:", "    x"]),
+    "nothing stands for a removed line": (["-x", " y", "+z"], ["  x", "  y"]),
+    "text further left than all there is": (["-  x", "+  y('''", "+z''')"], ["    x"]),
+    "a heredoc": (["-x", "+x <<'END'", "+y", "+END"], ["    x"]),
+    "text between backticks": (["-    x", "+    x(`", "+    y`)"], ["\tx"]),
 }
 
 

@@ -105,6 +105,8 @@ IMPERFECT = {
     "a blank line too many, then an added one": ["*** Update File: f", "@@", " two", "", "+"],
     "a blank line to remove too many": ["*** Update File: f", "@@", " three", " ", "-", "@@", "-four", "+4"],
     "context without a blank": ["*** Update File: f", "@@", " two", "-three", "", "-four", "+4"],
+    "a header as context": ["*** Update File: f", " *** Move to: g", "-one", "+1"],
+    "removed lines alone without indentation": ["*** Update File: f", "-deep", "+  deeper"],
     "no @@": ["*** Update File: f", "-two", "+2"],
     "the end twice": ["*** Update File: f", "-two", "+2", "*** End Patch"],
     "an environment": ["*** Environment ID: e", "*** Update File: f", "-two", "+2"],
@@ -126,7 +128,9 @@ def test_upstream_takes_an_imperfect_patch_for_the_same(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {
-        "f": "one\ntwo\nthree\n\nfour\nsame\nsame\n\u201cfive\u201d \u2013 it\u2019s\n".encode(),
+        "f": (
+            "*** Move to: g\none\ntwo\nthree\n\nfour\nsame\nsame\n\u201cfive\u201d \u2013 it\u2019s\n  deep\n"
+        ).encode(),
         "crlf": b"one\r\ntwo\r\n",
         "marked": b"\xef\xbb\xbfone\n",
     }

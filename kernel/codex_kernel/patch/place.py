@@ -126,10 +126,12 @@ class _Finder:
         for anchor in chunk.anchors:
             numbers = re.match(_FIRST_LINE, anchor.strip(), re.IGNORECASE) if _readings(anchor) else None
             wanted = int(numbers["number"]) - 1 if numbers and len(numbers["number"]) < _LONGEST_NUMBER else -1
-            if wanted > hit and self._haystack.find(old, start=wanted) == wanted:
-                return wanted
             if wanted == hit:
                 return hit
+            if wanted < 0 or self._haystack.find(old, start=wanted) != wanted:
+                continue
+            if wanted > hit or (self._is_free(wanted, wanted + len(old)) and self._is_below(chunk.anchors, wanted)):
+                return wanted
         again = self._haystack.find_again(old, hit)
         if again is not None and self._leave_open(chunk.anchors, hit, again):
             raise PatchError(
@@ -137,6 +139,10 @@ class _Finder:
                 "Put a whole line that stands above the place behind @@."
             )
         return hit
+
+    def _is_below(self, anchors: Sequence[str], line: int) -> bool:
+        scope = self._scope(anchors, 0)
+        return scope is not None and scope <= line
 
     def _leave_open(self, anchors: Sequence[str], hit: int, again: int) -> bool:
         """Whether the anchors fit a place as well as another below it."""

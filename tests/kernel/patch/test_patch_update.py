@@ -137,6 +137,11 @@ RESULTS = {
         ["@@ -4,2 +4,2 @@", " a", "-b", "+c"],
         b"x\na\nb\na\nc\n",
     ),
+    "line numbers tell which of two, in another order than the file": (
+        b"a\nx\na\ny\na\n",
+        ["@@ -3 +3 @@", "-a", "+b", "@@ -1 +1 @@", "-a", "+c"],
+        b"c\nx\nb\ny\na\n",
+    ),
     "a scope's line tells more than a number": (
         b"a\nf\na\ng\n",
         ["@@ -1,1 +1,1 @@ f", "-a", "+b"],

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 _TAB_WIDTHS = (2, 4, 8)
 _HEREDOC = r"<<-?[ \t]*['\"]?(\w+)"
+_STRING_OPENS = r"(?:[=(,:+\[{]|\breturn)[ \t]*\w{0,2}(?:\"{3}|'{3})"
+"""What is passed or kept; a docstring is indented with its code."""
 
 _Change = Callable[[str], str | None]
 """The indentation a patch means, from the one it has; None: that cannot be told."""
@@ -93,10 +95,15 @@ def _replaces_as_it_stands(body: Sequence[str]) -> bool:
 
 
 def _adds_text_of_several_lines(body: Sequence[str]) -> bool:
-    """Whether the added lines have a heredoc, or open what goes on over lines between backticks."""
+    """Whether the added lines have a heredoc, or a string or what stands between backticks goes on over lines."""
     added = [line[1:] for line in body if line[0] == "+"]
     whole = {line.strip() for line in added}
-    return any(line.count("`") % 2 or not whole.isdisjoint(re.findall(_HEREDOC, line)) for line in added)
+    return any(
+        line.count("`") % 2
+        or not whole.isdisjoint(re.findall(_HEREDOC, line))
+        or ((line.count('"""') + line.count("'''")) % 2 and re.search(_STRING_OPENS, line))
+        for line in added
+    )
 
 
 def _is_about_indentation(body: Sequence[str]) -> bool:

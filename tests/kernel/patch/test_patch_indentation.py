@@ -8,6 +8,7 @@ MEANT = {
     "a level of tabs too little": (["-x", "+y"], ["\tx"], ["\ty"]),
     "blanks for tabs": ([" all:", "     a", "+    b", "+      c"], ["all:", "\ta"], ["\tb", "\t  c"]),
     "eight blanks for a tab": (["-        a", "+        b", "+                c"], ["\ta"], ["\tb", "\t\tc"]),
+    "a docstring": (["-x", "+def y():", '+  """Y.', '+  """'], ["  x"], ["  def y():", '    """Y.', '    """']),
     "blank lines stay blank": (["-x", "+", "+y", "+  "], ["  x"], ["", "  y", "  "]),
 }
 
@@ -31,8 +32,9 @@ UNCLEAR = {
     "removed lines alone are off": (["-x", "+    y"], ["    x"]),
     "removed lines alone are off, with context": ([" f:", "-  x", "+    y"], ["  f:", "    x"]),
     "nothing stands for a removed line": (["-x", " y", "+z"], ["  x", "  y"]),
-    "text further left than all there is": (["-  x", "+  y('''", "+z''')"], ["    x"]),
+    "text further left than all there is": (["-  x", "+  y", "+z"], ["    x"]),
     "a heredoc": (["-x", "+x <<'END'", "+y", "+END"], ["    x"]),
+    "a string of several lines": (["-x", '+y = b"""', "+z", '+"""'], ["    x"]),
     "text between backticks": (["-    x", "+    x(`", "+    y`)"], ["\tx"]),
 }
 

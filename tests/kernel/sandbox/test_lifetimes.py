@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from codex_kernel.sandbox.placeholders import Placeholders
+from codex_protocol.policy import DangerFullAccess
 from tests.support.sandboxes import READ, WRITE, Site, run, shell
 
 ROOT = Path(__file__).parents[3]
@@ -80,6 +81,30 @@ orphan.kill()
 
 def test_what_a_command_left_is_not_waited_for_once_the_agent_says_a_word() -> None:
     subprocess.run([sys.executable, "-P", "-c", WAITING], cwd=ROOT, check=True, timeout=90)
+
+
+@pytest.mark.parametrize("ending", ["exit", "sleep 1000"])
+async def test_what_lives_shorter_than_a_look_at_it_takes_is_ended_outside_the_sandbox_too(
+    ending: str, sandbox, site: Site
+) -> None:
+    going = site.workspace / "going"
+    chain = f"f() {{ test -e going && ( f & ); }}; touch going; f; f; f; echo up; {ending}"
+    try:
+        for _ in range(5):
+            process = await sandbox.start(site.command("bash", "-c", chain, policy=DangerFullAccess()))
+            async with asyncio.timeout(60):
+                async for chunk in process.output():
+                    if b"up" in chunk.data:
+                        break
+                await asyncio.sleep(0.1)  # the chain has spread
+                process.kill()
+                await process.wait()
+            await process.aclose()
+    finally:
+        going.unlink(missing_ok=True)  # ends the chain where we did not
+    async with asyncio.timeout(60):
+        while len(descendants(os.getpid())) > 3:  # noqa: ASYNC110 - the last init is being collected
+            await asyncio.sleep(0.01)
 
 
 async def test_a_thousand_commands_in_a_row_and_nothing_grows(sandbox, site) -> None:

@@ -60,8 +60,9 @@ def reap(main: int | None) -> int | None:
 def end_all(*, whole_namespace: bool) -> None:
     """Kill every descendant and collect it; gives up after some seconds on what may not be killed.
 
-    Without a namespace everything is stopped first, so that nothing forks away from the list. A look at the list alone
-    can miss an orphan on its way to us; having no child left cannot, as every orphan becomes our child.
+    Without a namespace everything is stopped first, so that nothing forks away from the list; by process groups, which
+    holds also what lives shorter than a look takes. A look at the list alone can miss an orphan on its way to us;
+    having no child left cannot, as every orphan becomes our child.
     """
     deadline = time.monotonic() + _GIVE_UP_S
     if whole_namespace:
@@ -73,6 +74,7 @@ def end_all(*, whole_namespace: bool) -> None:
         alive = descendants(whole_namespace=False)
         stopped: set[int] = set()
         while fresh := set(alive) - stopped:
+            _stop_groups(fresh)
             for pid in fresh:
                 _signal(pid, _SIGSTOP)
             stopped |= fresh
@@ -129,15 +131,30 @@ def _stat(pid: int) -> tuple[str, str]:
     return "".join(c if c.isprintable() else "?" for c in name), rest.strip()[:1]
 
 
+def _stop_groups(pids: set[int]) -> None:
+    """Stop the groups of these descendants; their session is the command's own, so nobody else is in them."""
+    groups = {_group(pid) for pid in pids}
+    for group in groups - {0, os.getpgrp()}:
+        _signal(-group, _SIGSTOP)
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return 0
+
+
 def _has_children() -> bool:
-    """Collect what has ended; whether anything is left."""
-    while True:
+    """Collect what has ended; whether anything may be left."""
+    for _ in range(_MOST_AT_ONCE):
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return False
         if pid == 0:
-            return True
+            break
+    return True
 
 
 def _collect_one() -> bool:

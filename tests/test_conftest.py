@@ -33,7 +33,7 @@ def run(cases: Path, *, uid: int, ci: str, limit: str = "60") -> subprocess.Comp
     plugins = ["-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]  # all there are take seconds to import
     program = f"import os, sys, pytest; os.geteuid = lambda: {uid}; sys.exit(pytest.main({plugins}))"
     env = {**os.environ, "CI": ci, "CODEX_HOME": "/outer", "OPENAI_API_KEY": "a key", "TEST_LIMIT_S": limit}
-    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(CONFTEST.parents[1])}
     return subprocess.run(
         [sys.executable, "-c", program], cwd=cases, env=env, capture_output=True, text=True, check=False
     )

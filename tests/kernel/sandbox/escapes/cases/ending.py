@@ -138,7 +138,8 @@ CASES = (
     Case(
         "writes-after-its-end",
         "B",
-        f"setsid sh -c 'echo x >$WORK/ready; sleep 0.3; echo x >$WORK/late' $WORK & {_UP}",
+        f"setsid sh -c 'echo x >$WORK/ready; until [ -e $WORK/over ]; do sleep 0.01; done; echo x >$WORK/late' $WORK & "
+        f"{_UP}",
         lambda room: _late(room),
     ),
 )
@@ -156,4 +157,5 @@ def _grows(path: Path) -> bool:
 
 
 def _late(room: Room) -> bool:
-    return eventually((room.work / "late").exists, 0.5)
+    (room.work / "over").touch()
+    return eventually((room.work / "late").exists, 1)

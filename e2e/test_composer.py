@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from e2e.axe import grave
+from e2e.test_frame import tile
 from e2e.test_page import message, opened, send
 from e2e.test_screens import Screens, pictures
 
@@ -59,10 +60,6 @@ def field(shared: Workbench, page: Page) -> Page:
     expect(page.get_by_text("What should be done here?")).to_be_visible()
     message(page).focus()
     return page
-
-
-def tile(page: Page, name: str):
-    return page.locator(".tile").filter(has=page.locator(".name", has_text=name)).first
 
 
 def options(page: Page) -> list[str]:
